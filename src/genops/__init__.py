@@ -1,0 +1,1 @@
+"""GenOps: governance for AI, built on OpenTelemetry."""

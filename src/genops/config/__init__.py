@@ -1,0 +1,1 @@
+"""Settings: arguments over environment over file; the only reader of the environment."""

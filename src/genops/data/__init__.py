@@ -1,0 +1,1 @@
+"""Data files generated from spec/; no code."""

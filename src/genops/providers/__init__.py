@@ -1,0 +1,1 @@
+"""One file per adapter; `_engine` is the mechanism they share."""

@@ -1,0 +1,1 @@
+"""The mechanism behind every adapter: patching, reading, streams."""

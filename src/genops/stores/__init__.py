@@ -1,0 +1,1 @@
+"""Where ledger entries are kept."""

@@ -1,0 +1,1 @@
+"""The public test kit: capture telemetry, replay recordings, check conformance."""
