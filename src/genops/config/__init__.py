@@ -1,1 +1,3 @@
-"""Settings: arguments over environment over file; the only reader of the environment."""
+"""Settings: arguments < genops.yaml < environment; the only reader of the environment."""
+
+__all__: list[str] = []

@@ -1,0 +1,83 @@
+"""The boundary that keeps GenOps' own faults away from the application.
+
+`GenOpsBlocked` passes: a refusal is an answer, not a fault. So does every BaseException that is not an Exception
+(KeyboardInterrupt, task cancellation). Anything else is logged at debug, counted, and goes no further.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from genops.core.errors import GenOpsBlocked
+
+__all__ = ["contained", "error_count", "never_raises"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_lock = threading.Lock()
+_errors = 0
+
+
+def error_count() -> int:
+    """How many faults of GenOps were contained in this process."""
+    return _errors
+
+
+def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
+    """Decorate a function or coroutine function of ours that runs inside the application: a fault gives None."""
+    log = logging.getLogger(function.__module__)
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+            with contained(log, function.__qualname__):
+                return await function(*args, **kwargs)
+
+        return coroutine  # type: ignore[return-value]  # a coroutine function, as `function` is
+
+    @functools.wraps(function)
+    def plain(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return function(*args, **kwargs)
+        except GenOpsBlocked:
+            raise
+        except Exception:
+            _note(log, function.__qualname__)
+            return None
+
+    return plain
+
+
+class contained:
+    """A block of ours inside the application: `with contained(log, "what it does"):` ends at the first fault."""
+
+    __slots__ = ("_log", "_what")
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log = log
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, GenOpsBlocked):
+            return False
+        _note(self._log, self._what, error)
+        return True
+
+
+def _note(log: logging.Logger, what: str, error: BaseException | bool = True) -> None:
+    global _errors
+    with _lock:
+        _errors += 1
+    log.debug("%s failed inside genops; the application goes on", what, exc_info=error)

@@ -1,0 +1,380 @@
+"""A frame: one call in flight, from the decision to the ledger entry.
+
+The guard opens it (attribution, policy, reservation; it may refuse before any spend), the meter settles it (usage, price,
+entry). A frame settles once, however the call ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from genops.core import estimate
+from genops.core.attribution import Attribution
+from genops.core.budget import Reservation
+from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
+from genops.core.cost_context import CostContext, open_contexts
+from genops.core.errors import BudgetBlocked, GenOpsBlocked
+from genops.core.ids import new_id
+from genops.core.ledger import LedgerEntry, Outcome
+from genops.core.decision import Decision
+from genops.core.policy import PolicyInput
+from genops.core.pricing import PriceQuery
+from genops.core.runtime import Runtime
+from genops.core.usage import Reading, Usage, UsageSource
+
+__all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
+
+_SILENT = Reading()
+_NOT_BILLED = Cost(Decimal(0), Decimal(0), CostStatus.FREE, CostSource.LIST)
+_TOKEN_OPERATIONS = frozenset({"inference", "embedding"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What is known of a call before it is made. Names as in `LedgerEntry`."""
+
+    provider: str
+    api: str
+    operation: str
+    operation_type: str
+    operation_name: str
+    request_model: str | None = None
+    server_address: str | None = None
+    server_port: int | None = None
+    region: str | None = None
+    streamed: bool = False
+    processing: str | None = None  # batch
+
+
+class Scope:
+    """A block of the application that groups calls; it has a place in the call tree and no cost of its own."""
+
+    __slots__ = ("call_id", "parent")
+
+    def __init__(self, call_id: str, parent: Scope | Frame | None) -> None:
+        self.call_id = call_id
+        self.parent = parent
+
+
+CURRENT: ContextVar[Scope | Frame | None] = ContextVar("genops.frame", default=None)
+
+
+class Frame:
+    """One call in flight. Made by `open_frame`."""
+
+    __slots__ = (
+        "_ticket",
+        "attribution",
+        "call_id",
+        "child_accounted",
+        "contexts",
+        "decision",
+        "entry",
+        "facts",
+        "first_chunk_ns",
+        "hide_usage_chunk",
+        "input_estimate",
+        "items_cost",
+        "output_bound",
+        "owner",
+        "parent",
+        "request",
+        "reservation",
+        "runtime",
+        "span",
+        "started_at",
+        "started_ns",
+    )
+
+    def __init__(self, runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution) -> None:
+        self.runtime = runtime
+        self.facts = facts
+        self.request = request
+        self.attribution = attribution
+        self.started_ns = time.time_ns()
+        self.started_at: datetime = runtime.clock()
+        self.call_id = new_id(self.started_ns // 1_000_000)
+        self.parent: Scope | Frame | None = CURRENT.get()
+        self.contexts: tuple[CostContext, ...] = open_contexts()
+        self.child_accounted = False
+        self.first_chunk_ns: int | None = None
+        self.input_estimate = 0
+        self.output_bound: int | None = None
+        self.decision: Decision | None = None
+        self.reservation: Reservation | None = None
+        self.span: Any = None
+        self.owner: object | None = None  # whose meter this frame waits for
+        self.hide_usage_chunk = False  # we asked for it, the application did not
+        self.items_cost: Decimal | None = None  # of a batch: what its items cost so far
+        self.entry: LedgerEntry | None = None
+        self._ticket = [None]  # whoever pops it settles: list.pop is atomic
+
+    # -- guard ---------------------------------------------------------------------------------------------------------
+
+    def admit(self) -> None:
+        """Decide and reserve. Raises `GenOpsBlocked` before anything is sent."""
+        amount, unit, upper_bound = self._estimate()
+        blocked: GenOpsBlocked | None = None
+        self.decision = self._decide(upper_bound)
+        if self.decision.blocked:
+            blocked = self.decision.refusal()
+        else:
+            try:
+                self.reservation = self.runtime.account.reserve(self.call_id, amount, unit)
+            except BudgetBlocked as refusal:
+                blocked = refusal
+                self.decision = Decision.from_refusal(refusal)
+        self.runtime.telemetry.start(self)
+        if blocked is not None:
+            self._refuse(blocked)
+            raise blocked
+
+    def _decide(self, upper_bound: Decimal | None) -> Decision:
+        runtime, facts = self.runtime, self.facts
+        decision = runtime.rules.decide(self.attribution)
+        return runtime.policies.evaluate(
+            PolicyInput(
+                attribution=self.attribution,
+                provider=facts.provider,
+                model=facts.request_model,
+                region=facts.region,
+                operation=facts.operation,
+                estimated_cost=upper_bound,
+            ),
+            decision,
+        )
+
+    def _estimate(self) -> tuple[Decimal, str, Decimal | None]:
+        """The reservation and its unit, and the upper bound in money where there is a price."""
+        if self.facts.operation_type not in _TOKEN_OPERATIONS:
+            return Decimal(1), "requests", None
+        self.input_estimate = estimate.estimate_input(self.request)
+        quantities: dict[str, int | Decimal] = {"input": self.input_estimate}
+        if self.facts.operation_type == "inference":
+            self.output_bound = estimate.output_bound(self.request)
+            quantities["output"] = self.output_bound or self.runtime.default_output_bound
+        priced = self.runtime.book.price(Usage(quantities), self.query(_SILENT))
+        if isinstance(priced, Unpriced) or priced.currency != "USD":
+            return Decimal(sum(quantities.values())), "tokens", None
+        return priced.amount, "USD", priced.amount
+
+    def _refuse(self, refusal: GenOpsBlocked) -> None:
+        self._ticket.clear()
+        self.entry = self.make_entry(_SILENT, None, Outcome.BLOCKED, type(refusal).__name__)
+        self._publish(self.entry)
+
+    # -- meter ---------------------------------------------------------------------------------------------------------
+
+    def first_chunk(self) -> None:
+        """Note that the first piece of the response is here."""
+        if self.first_chunk_ns is None:
+            self.first_chunk_ns = time.time_ns()
+
+    def settle(
+        self,
+        reading: Reading | None,
+        outcome: Outcome,
+        *,
+        error_type: str | None = None,
+        executed: bool = True,
+        generated_characters: int = 0,
+    ) -> LedgerEntry | None:
+        """Book the call and return its entry; None if it was booked before or a call inside it was.
+
+        `executed` is False when the provider refused the request or never got it: nothing was consumed.
+        """
+        try:
+            self._ticket.pop()
+        except IndexError:
+            return None
+        reading = reading or _SILENT
+        if self.child_accounted or self._is_duplicate(reading):
+            self.runtime.telemetry.finish_mirror(self, outcome, error_type)
+            return None
+        reading, cost = self._price(reading, executed, generated_characters)
+        self.entry = self.make_entry(reading, cost, outcome, error_type)
+        if self.reservation is not None and self.entry.actual is not None:
+            self.runtime.account.settle(self.call_id, self.reservation, self.entry.actual)
+        self._publish(self.entry)
+        return self.entry
+
+    def _is_duplicate(self, reading: Reading) -> bool:
+        if reading.response_id is None:
+            return False
+        return not self.runtime.seen.first(self.facts.provider, reading.response_id)
+
+    def _price(self, reading: Reading, executed: bool, characters: int) -> tuple[Reading, Cost | Unpriced]:
+        if reading.usage is None and reading.reported_cost is None:
+            if not executed:
+                return reading, _NOT_BILLED
+            usage = self._estimated_usage(characters)
+            if usage is None:
+                return reading, self._price_unmetered(reading)
+            reading = replace(reading, usage=usage)
+        return reading, self.runtime.book.price(reading.usage or Usage(), self.query(reading))
+
+    def _price_unmetered(self, reading: Reading) -> Cost | Unpriced:
+        """A completed call that consumes nothing countable is free where the book says so, and unpriced elsewhere."""
+        cost = self.runtime.book.price(Usage(), self.query(reading))
+        if isinstance(cost, Cost) and cost.status is not CostStatus.FREE:
+            return Unpriced("the response states no usage", cost.price_data_version)
+        return cost
+
+    def _estimated_usage(self, characters: int) -> Usage | None:
+        if self.facts.operation_type not in _TOKEN_OPERATIONS:
+            return None
+        quantities: dict[str, int | Decimal] = {"input": self.input_estimate}
+        if self.facts.operation_type == "inference":
+            quantities["output"] = estimate.tokens_of_characters(characters)
+        return Usage(quantities, source=UsageSource.ESTIMATED)
+
+    def query(self, reading: Reading) -> PriceQuery:
+        """What besides usage decides the price of this call."""
+        facts = self.facts
+        return PriceQuery(
+            provider=facts.provider,
+            api=facts.api,
+            request_model=facts.request_model,
+            response_model=reading.response_model,
+            at=self.started_at,
+            service_tier=reading.service_tier or _text(self.request.get("service_tier")),
+            processing=facts.processing,
+            region=reading.region or facts.region,
+            host=facts.server_address,
+            reported_cost=reading.reported_cost,
+        )
+
+    def make_entry(
+        self, reading: Reading, priced: Cost | Unpriced | None, outcome: Outcome, error_type: str | None
+    ) -> LedgerEntry:
+        """The entry of this call as it stands; booking it is the caller's."""
+        facts, attribution, usage = self.facts, self.attribution, reading.usage
+        cost = priced if isinstance(priced, Cost) else None
+        unpriced = priced if isinstance(priced, Unpriced) else None
+        decision, reservation = self.decision, self.reservation
+        assert decision is not None  # admit() decided
+        trace_id, span_id = self.runtime.telemetry.ids(self.span)
+        now_ns = time.time_ns()
+        return LedgerEntry(
+            call_id=self.call_id,
+            parent_call_id=self.parent.call_id if self.parent is not None else None,
+            trace_id=trace_id,
+            span_id=span_id,
+            started_at=self.started_at,
+            duration_ms=(now_ns - self.started_ns) / 1e6,
+            time_to_first_chunk_ms=None
+            if self.first_chunk_ns is None
+            else (self.first_chunk_ns - self.started_ns) / 1e6,
+            outcome=outcome,
+            error_type=error_type,
+            provider=facts.provider,
+            api=facts.api,
+            operation=facts.operation,
+            operation_type=facts.operation_type,
+            request_model=facts.request_model,
+            response_model=reading.response_model,
+            response_id=reading.response_id,
+            streamed=facts.streamed,
+            service_tier=reading.service_tier,
+            region=reading.region or facts.region,
+            server_address=facts.server_address,
+            team=attribution.team,
+            project=attribution.project,
+            environment=attribution.environment,
+            customer_id=attribution.customer_id,
+            cost_center=attribution.cost_center,
+            feature=attribution.feature,
+            session_id=attribution.session_id,
+            tags=attribution.tags,
+            usage=usage.quantities if usage is not None else {},
+            usage_source=usage.source.value if usage is not None else None,
+            usage_flags=usage.flags if usage is not None else (),
+            reasoning_tokens=usage.reasoning_tokens if usage is not None else None,
+            cost_status=None if priced is None else cost.status.value if cost else CostStatus.UNPRICED.value,
+            cost_source=cost.source.value if cost else None,
+            cost=cost.amount if cost else None,
+            list_cost=cost.list_amount if cost else None,
+            currency=cost.currency if cost else "USD",
+            priced_model=cost.priced_model if cost else None,
+            price_data_version=priced.price_data_version if priced is not None else None,
+            unpriced_reason=unpriced.reason if unpriced else None,
+            missing_meters=cost.missing_meters if cost else (),
+            policy_result=decision.result,
+            policy_reason_code=decision.reason_code,
+            policy_name=decision.policy_name,
+            reserved=reservation.amount if reservation else None,
+            actual=_actual(reservation, cost, usage),
+            accounting_unit=reservation.unit if reservation else None,
+            budget_name=reservation.budget if reservation else None,
+        )
+
+    # -- batches -------------------------------------------------------------------------------------------------------
+
+    def book_item(self, entry: LedgerEntry) -> None:
+        """Book one answered request of a batch under this frame."""
+        self.items_cost = (self.items_cost or Decimal(0)) + (entry.cost or Decimal(0))
+        self._deliver(entry)
+        self.runtime.telemetry.record(self.span, entry)
+
+    def settle_batch(self, outcome: Outcome, error_type: str | None) -> None:
+        """Close a batch: its items are booked, its span carries their sum. A batch without items leaves no trace."""
+        try:
+            self._ticket.pop()
+        except IndexError:
+            return
+        if self.items_cost is None and error_type is None:
+            return
+        cost = Cost(self.items_cost or Decimal(0), None, CostStatus.PRICED, CostSource.LIST)
+        self.entry = self.make_entry(_SILENT, cost, outcome, error_type)
+        self.runtime.telemetry.finish(self, self.entry)
+
+    # -- publishing ----------------------------------------------------------------------------------------------------
+
+    def _publish(self, entry: LedgerEntry) -> None:
+        self._deliver(entry)
+        self.runtime.telemetry.finish(self, entry)
+        self.runtime.telemetry.record(self.span, entry)
+
+    def _deliver(self, entry: LedgerEntry) -> None:
+        for sink in self.runtime.sinks:
+            sink.append(entry)
+        for context in self.contexts:
+            context.add(entry)
+        if entry.outcome is not Outcome.BLOCKED:
+            parent = self.parent
+            while isinstance(parent, Frame):
+                parent.child_accounted = True
+                parent = parent.parent
+
+
+def _actual(reservation: Reservation | None, cost: Cost | None, usage: Usage | None) -> Decimal | None:
+    """What the call used, in the unit of its reservation. An unknown amount stands at what was reserved, and the entry
+    says `unpriced`: the accounting invariant wants a figure, and the bound is the one that cannot be too low."""
+    if reservation is None:
+        return None
+    if reservation.unit == "USD":
+        return cost.amount if cost is not None else reservation.amount
+    if reservation.unit == "tokens":
+        return Decimal((usage.input_tokens or 0) + (usage.output_tokens or 0)) if usage is not None else Decimal(0)
+    return reservation.amount
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def open_frame(runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution) -> Frame:
+    """Open a call: decide, reserve, start its span. Raises `GenOpsBlocked` when it must not be made.
+
+    `request` holds the call's arguments; it is read for estimates and never kept beyond the call.
+    """
+    frame = Frame(runtime, facts, request, attribution)
+    frame.admit()
+    return frame
+

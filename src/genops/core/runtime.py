@@ -1,0 +1,88 @@
+"""The runtime: what governs the calls of this process, put together once by `genops.configure()`."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from genops.core.attribution import AttributionRules
+from genops.core.budget import Account, Unlimited
+from genops.core.cost import Cost, Unpriced
+from genops.core.ledger import LedgerSink
+from genops.core.policy import PolicySet
+from genops.core.usage import Usage
+
+if TYPE_CHECKING:
+    from genops.core.pricing import PriceQuery
+    from genops.core.telemetry import Telemetry
+
+__all__ = ["Pricer", "Runtime", "current_runtime", "install_runtime"]
+
+_SEEN_LIMIT = 10_000  # response ids remembered; about 2 MB
+
+
+class Pricer(Protocol):
+    """Turns usage into money; the price book is one."""
+
+    def price(self, usage: Usage, query: PriceQuery) -> Cost | Unpriced: ...
+
+
+class SeenResponses:
+    """The responses booked lately, so that one response that passes two instrumented layers is booked once."""
+
+    def __init__(self, limit: int = _SEEN_LIMIT) -> None:
+        self._limit = limit
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first(self, provider: str, response_id: str) -> bool:
+        """Return True the first time a response is shown, False after that."""
+        key = (provider, response_id)
+        with self._lock:
+            if key in self._seen:
+                return False
+            self._seen[key] = None
+            if len(self._seen) > self._limit:
+                self._seen.popitem(last=False)
+            return True
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """Everything a governed call needs. `sinks` get every ledger entry, in order, before telemetry does."""
+
+    book: Pricer
+    telemetry: Telemetry
+    clock: Callable[[], datetime]
+    policies: PolicySet = field(default_factory=PolicySet)
+    rules: AttributionRules = field(default_factory=AttributionRules)
+    account: Account = field(default_factory=Unlimited)
+    sinks: tuple[LedgerSink, ...] = ()
+    seen: SeenResponses = field(default_factory=SeenResponses)
+    default_output_bound: int = 4096  # tokens reserved when a request states no limit of its own
+
+    def close(self) -> None:
+        """Flush and close what keeps entries; the runtime must not be used afterwards."""
+        for sink in self.sinks:
+            close = getattr(sink, "close", None)
+            if close is not None:
+                close()
+
+
+_current: Runtime | None = None
+
+
+def current_runtime() -> Runtime | None:
+    """The runtime in force, or None before `genops.configure()` and after `genops.uninstrument()`."""
+    return _current
+
+
+def install_runtime(runtime: Runtime | None) -> Runtime | None:
+    """Put `runtime` in force and return the one it replaces."""
+    global _current  # noqa: PLW0603  # the process has one runtime
+    previous, _current = _current, runtime
+    return previous

@@ -1,0 +1,240 @@
+"""The governed call: the guard above a vendor method and the meter below everybody else's wrappers.
+
+The guard opens a frame, which may refuse before any spend. The meter sees the vendor's raw answer, reads its usage and
+settles the frame. Between the two there is room for other instrumentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from genops.core import attribution
+from genops.core._guarding import never_raises
+from genops.core.attribution import Attribution
+from genops.core.frame import CURRENT, CallFacts, Frame, Scope, open_frame
+from genops.core.ledger import Outcome
+from genops.core.runtime import Runtime, current_runtime
+from genops.providers._engine.batches import BatchSink
+from genops.providers._engine.meters import ResponseProxy, StreamMeter, settle_error, settle_response
+from genops.providers._engine.reading import provider_of, region_of
+from genops.providers._engine.spec import Adapter, Call, Shape
+from genops.providers._engine.streams import ManagerProxy, StreamProxy
+
+__all__ = ["GovernedCall"]
+
+
+class GovernedCall:
+    """One `Call` of one `Adapter`, ready to be put around its methods.
+
+    `guard`, `aguard`, `meter` and `ameter` have wrapt's signature `(wrapped, instance, args, kwargs)`.
+    """
+
+    def __init__(self, adapter: Adapter, call: Call) -> None:
+        self.adapter = adapter
+        self.call = call
+        self.active = True
+
+    # -- guard ---------------------------------------------------------------------------------------------------------
+
+    def guard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Around a method that answers directly."""
+        runtime = current_runtime()
+        if runtime is None or not self.active:
+            return wrapped(*args, **kwargs)
+        frame, kwargs = self._open(runtime, instance, kwargs)
+        if frame is None:
+            return wrapped(*args, **kwargs)
+        frame.owner = self
+        with _Active(frame):
+            return wrapped(*args, **kwargs)
+
+    async def aguard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Around a coroutine method: the call begins when it is awaited."""
+        runtime = current_runtime()
+        if runtime is None or not self.active:
+            return await wrapped(*args, **kwargs)
+        frame, kwargs = self._open(runtime, instance, kwargs)
+        if frame is None:
+            return await wrapped(*args, **kwargs)
+        frame.owner = self
+        with _Active(frame):
+            return await wrapped(*args, **kwargs)
+
+    def manage(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Around a method that returns a stream manager: the call begins when the manager is entered."""
+        runtime = current_runtime()
+        if runtime is None or not self.active:
+            return wrapped(*args, **kwargs)
+        governance, rest = attribution.split_call_attributes(kwargs)
+        attributed = attribution.current(governance)
+
+        def enter(manager: Any) -> Any:
+            frame, _ = self._open(runtime, instance, rest, attributed)
+            if frame is None:
+                return manager.__enter__()
+            with _Active(frame):
+                stream = manager.__enter__()
+            return _meter_helper(frame, stream)
+
+        async def aenter(manager: Any) -> Any:
+            frame, _ = self._open(runtime, instance, rest, attributed)
+            if frame is None:
+                return await manager.__aenter__()
+            with _Active(frame):
+                stream = await manager.__aenter__()
+            return _meter_helper(frame, stream)
+
+        return ManagerProxy(wrapped(*args, **rest), enter, aenter)
+
+    def _open(
+        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution | None = None
+    ) -> tuple[Frame | None, dict[str, Any]]:
+        """The frame, None after a fault of ours, and the arguments to call the vendor with. Raises `GenOpsBlocked`."""
+        if attributed is None:
+            governance, kwargs = attribution.split_call_attributes(kwargs)
+            attributed = attribution.current(governance)
+        frame = self._frame(runtime, instance, kwargs, attributed)
+        if frame is not None and frame.facts.streamed and self.call.usage_option is not None:
+            kwargs = self._ask_for_usage(frame, kwargs)
+        return frame, kwargs
+
+    @never_raises
+    def _frame(
+        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution
+    ) -> Frame | None:
+        call = self.call
+        host, port = _address(instance)
+        provider, region = _biller(host, self.adapter.provider)
+        model = kwargs.get("model")
+        facts = CallFacts(
+            provider=provider,
+            api=call.api,
+            operation=call.operation,
+            operation_type=call.operation_type,
+            operation_name=f"{self.adapter.name}.{call.name}",
+            request_model=model if isinstance(model, str) else None,
+            server_address=host,
+            server_port=port,
+            region=region,
+            streamed=call.streamed or kwargs.get("stream") is True,
+            processing=call.processing,
+        )
+        return open_frame(runtime, facts, kwargs, attributed)
+
+    def _ask_for_usage(self, frame: Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Have the stream report usage, unless the application said whether it should."""
+        if frame.facts.provider not in self.adapter.usage_option_providers or _reads_raw_body(kwargs):
+            return kwargs
+        option, _, key = str(self.call.usage_option).partition(".")
+        given = kwargs.get(option)
+        if isinstance(given, Mapping):
+            if key in given:
+                return kwargs
+        elif given is not None and type(given).__name__ not in ("NotGiven", "Omit"):
+            return kwargs
+        frame.hide_usage_chunk = True
+        return kwargs | {option: {**(given if isinstance(given, Mapping) else {}), key: True}}
+
+    # -- meter ---------------------------------------------------------------------------------------------------------
+
+    def meter(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Directly around the vendor's method."""
+        frame = self._claim()
+        if frame is None:
+            return wrapped(*args, **kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            settle_error(frame, error)
+            raise
+        return self._observe(frame, result)
+
+    async def ameter(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Directly around the vendor's coroutine method."""
+        frame = self._claim()
+        if frame is None:
+            return await wrapped(*args, **kwargs)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            settle_error(frame, error)
+            raise
+        return self._observe(frame, result)
+
+    def _claim(self) -> Frame | None:
+        """The frame our own guard opened for this call, the first time it is asked for."""
+        frame = CURRENT.get()
+        if isinstance(frame, Frame) and frame.owner is self:
+            frame.owner = None
+            return frame
+        return None
+
+    def _observe(self, frame: Frame, result: Any) -> Any:
+        observed = _observed(frame, result, self.call)
+        return result if observed is None else observed
+
+
+@never_raises
+def _observed(frame: Frame, result: Any, call: Call) -> Any:
+    """What the application gets in place of `result`; settles the frame now or when the body has been read."""
+    if call.shape is Shape.BATCH_RESULTS:
+        sink = BatchSink(frame)
+        return StreamProxy(result, sink) if hasattr(result, "__next__") or hasattr(result, "__anext__") else sink.read(result)
+    if hasattr(result, "http_response"):
+        return ResponseProxy.over(result, frame)
+    if frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
+        return StreamProxy(result, StreamMeter(frame))
+    settle_response(frame, result)
+    return result
+
+
+@never_raises
+def _meter_helper(frame: Frame, stream: Any) -> Any:
+    """Meter the raw stream that a vendor's helper stream reads from."""
+    stream._raw_stream = StreamProxy(stream._raw_stream, StreamMeter(frame))
+    return stream
+
+
+class _Active:
+    """Makes a frame, and its span, the current ones inside the block."""
+
+    __slots__ = ("_context", "_frame", "_outer")
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __enter__(self) -> None:
+        self._outer: Scope | Frame | None = CURRENT.get()
+        CURRENT.set(self._frame)
+        self._context = self._frame.runtime.telemetry.attach(self._frame.span)
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, GeneratorExit):  # a coroutine dropped half-way may be finalised in another context
+            CURRENT.set(self._outer)
+            self._frame.runtime.telemetry.detach(self._context)
+        if error is not None:
+            settle_error(self._frame, error)  # does nothing if the meter has settled
+        elif self._frame.owner is not None:
+            self._frame.settle(None, Outcome.COMPLETED)  # something in between answered: the vendor was never called
+
+
+def _reads_raw_body(kwargs: Mapping[str, Any]) -> bool:
+    """`with_streaming_response` may hand out the body line by line, where a chunk we asked for could not be hidden."""
+    headers = kwargs.get("extra_headers")
+    return isinstance(headers, Mapping) and any(
+        str(name).lower() == "x-stainless-raw-response" and value == "stream" for name, value in headers.items()
+    )
+
+
+def _address(instance: Any) -> tuple[str | None, int | None]:
+    url = getattr(getattr(instance, "_client", None), "base_url", None)
+    host = getattr(url, "host", None)
+    return (host, url.port) if isinstance(host, str) and host and url is not None else (None, None)
+
+
+@lru_cache(maxsize=256)
+def _biller(host: str | None, default: str) -> tuple[str, str | None]:
+    """Who sends the bill, and where the call runs, as far as the host says."""
+    return (provider_of(host, default), region_of(host)) if host is not None else (default, None)

@@ -1,0 +1,241 @@
+"""Meters: from a vendor's answer, whatever its form, to a settled frame.
+
+Forms: a parsed response, a stream of chunks, a raw HTTP response (read at once, later, in pieces, or never), an error.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import wrapt
+
+from genops.core import estimate
+from genops.core._guarding import never_raises
+from genops.core.frame import Frame
+from genops.core.ledger import Outcome
+from genops.providers._engine.reading import StreamReader, read
+from genops.providers._engine.streams import StreamProxy, outcome_of
+
+__all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response"]
+
+_BODY_LIMIT = 16 * 1024 * 1024  # bytes of a raw body kept for reading usage; the largest image answers are about 8 MB
+# Raised by vendor clients before anything is sent: bad arguments, missing credentials.
+_NEVER_SENT = frozenset({"TypeError", "ValueError", "OpenAIError", "AnthropicError"})
+# What an HTTP client raises when no connection came about.
+_NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"})
+
+
+@never_raises
+def settle_response(frame: Frame, response: Any) -> None:
+    """Settle a call whose whole answer is here."""
+    facts = frame.facts
+    reading = read(facts.provider, facts.api, response, frame.request, _context(frame))
+    characters = estimate.generated_characters(response) if reading.usage is None else 0
+    frame.settle(reading, Outcome.COMPLETED, generated_characters=characters)
+
+
+@never_raises
+def settle_error(frame: Frame, error: BaseException) -> None:
+    """Settle a call that raised. Usage the error carries is booked: some answers are billed and then refused."""
+    answer = getattr(error, "completion", None)
+    facts = frame.facts
+    reading = read(facts.provider, facts.api, answer, frame.request, _context(frame)) if answer is not None else None
+    frame.settle(
+        reading, outcome_of(error), error_type=type(error).__qualname__, executed=answer is not None or _executed(error)
+    )
+
+
+def _executed(error: BaseException) -> bool:
+    """Whether the provider may have run, and billed, the request that ended in `error`."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return status < 400
+    if type(error).__name__ in _NEVER_SENT:
+        return False
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ in _NEVER_CONNECTED:
+            return False
+        cause = cause.__cause__
+    return True
+
+
+def _context(frame: Frame) -> dict[str, Any] | None:
+    return {"processing": frame.facts.processing} if frame.facts.processing is not None else None
+
+
+class StreamMeter:
+    """Reads usage from chunks as they pass; a `StreamSink`."""
+
+    __slots__ = ("_first", "_frame", "_reader")
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request)
+        self._first = True
+
+    @never_raises
+    def feed(self, chunk: Any) -> bool:
+        if self._first:
+            self._first = False
+            self._frame.first_chunk()
+        self._reader.feed(chunk)
+        return self._frame.hide_usage_chunk and not getattr(chunk, "choices", True) and chunk.usage is not None
+
+    @never_raises
+    def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        self._frame.settle(
+            self._reader.finish(),
+            outcome,
+            error_type=type(error).__qualname__ if error is not None else None,
+            generated_characters=self._reader.text_length,
+        )
+
+
+class ResponseProxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
+    """A vendor's raw response: what the application reads of it is metered, in whatever form it reads."""
+
+    def __init__(self, response: Any, body: _Body) -> None:
+        super().__init__(response)
+        self._self_body = body
+
+    @classmethod
+    def over(cls, response: Any, frame: Frame) -> Any:
+        """Settle at once if the body is here, else return a proxy that settles when it has been read or closed."""
+        body = _Body(frame, response.http_response)
+        if not frame.facts.streamed and body.is_read():
+            body.end(Outcome.COMPLETED)
+            return response
+        return cls(response, body)
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_body.then(self.__wrapped__.parse(*args, **kwargs), self._self_body.parsed)
+
+    def read(self) -> Any:
+        return self._self_body.then(self.__wrapped__.read(), self._self_body.whole)
+
+    def text(self) -> Any:
+        return self._self_body.then(self.__wrapped__.text(), self._self_body.whole)
+
+    def json(self) -> Any:
+        return self._self_body.then(self.__wrapped__.json(), self._self_body.whole)
+
+    def iter_bytes(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_body.pieces(self.__wrapped__.iter_bytes(*args, **kwargs))
+
+    def iter_text(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_body.pieces(self.__wrapped__.iter_text(*args, **kwargs))
+
+    def iter_lines(self) -> Any:
+        return self._self_body.pieces(self.__wrapped__.iter_lines(), newline=b"\n")
+
+    def close(self) -> Any:
+        self._self_body.end(Outcome.CLOSED_EARLY)
+        return self.__wrapped__.close()
+
+
+class _Body:
+    """The body of a raw response, as far as the application has read it."""
+
+    def __init__(self, frame: Frame, http_response: Any) -> None:
+        self._frame = frame
+        self._http = http_response
+        self._seen = bytearray()
+
+    def is_read(self) -> bool:
+        try:
+            return self._http.content is not None
+        except RuntimeError:  # httpx and httpx2: ResponseNotRead
+            return False
+
+    def then(self, result: Any, after: Callable[[Any], Any]) -> Any:
+        """Apply `after` to a result that may have to be awaited first."""
+        if inspect.isawaitable(result):
+            return self._athen(result, after)
+        return after(result)
+
+    async def _athen(self, result: Any, after: Callable[[Any], Any]) -> Any:
+        return after(await result)
+
+    def parsed(self, result: Any) -> Any:
+        """The application parsed the response: into a stream, or into an object."""
+        if self._frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
+            return StreamProxy(result, StreamMeter(self._frame))
+        return self.whole(result)
+
+    def whole(self, result: Any) -> Any:
+        self.end(Outcome.COMPLETED)
+        return result
+
+    def pieces(self, pieces: Any, newline: bytes = b"") -> Any:
+        return self._apieces(pieces, newline) if hasattr(pieces, "__aiter__") else self._pieces(pieces, newline)
+
+    def _pieces(self, pieces: Iterator[Any], newline: bytes) -> Iterator[Any]:
+        try:
+            for piece in pieces:
+                self._see(piece, newline)
+                yield piece
+        except GeneratorExit:
+            self.end(Outcome.CLOSED_EARLY)
+            raise
+        except BaseException as error:
+            settle_error(self._frame, error)
+            raise
+        self.end(Outcome.COMPLETED)
+
+    async def _apieces(self, pieces: AsyncIterator[Any], newline: bytes) -> AsyncIterator[Any]:
+        try:
+            async for piece in pieces:
+                self._see(piece, newline)
+                yield piece
+        except GeneratorExit:
+            self.end(Outcome.CLOSED_EARLY)
+            raise
+        except BaseException as error:
+            settle_error(self._frame, error)
+            raise
+        self.end(Outcome.COMPLETED)
+
+    @never_raises
+    def _see(self, piece: str | bytes, newline: bytes) -> None:
+        self._frame.first_chunk()
+        if len(self._seen) < _BODY_LIMIT:
+            self._seen += (piece.encode() if isinstance(piece, str) else piece) + newline
+
+    @never_raises
+    def end(self, outcome: Outcome) -> None:
+        """Settle from what has been read."""
+        content = bytes(self._seen) or (self._http.content if self.is_read() else b"")
+        if "text/event-stream" in self._http.headers.get("content-type", ""):
+            meter = StreamMeter(self._frame)
+            for chunk in _events(content):
+                meter.feed(chunk)
+            meter.end(outcome)
+            return
+        facts = self._frame.facts
+        answer = _json(content)
+        reading = read(facts.provider, facts.api, answer, self._frame.request, _context(self._frame))
+        characters = estimate.generated_characters(answer) if reading.usage is None else 0
+        self._frame.settle(reading, outcome, generated_characters=characters)
+
+    def __del__(self) -> None:
+        self.end(Outcome.ABANDONED)
+
+
+def _events(content: bytes) -> Iterator[Any]:
+    """The JSON payloads of a body of server-sent events; what is not JSON is skipped."""
+    for line in content.split(b"\n"):
+        if line.startswith(b"data:"):
+            payload = _json(line[5:])
+            if payload is not None:
+                yield payload
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None

@@ -1,0 +1,140 @@
+"""Setting up: from settings to a runtime in force and adapters switched on."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from genops.config import settings as config
+from genops.config.settings import Settings
+from genops.core import attribution
+from genops.core.ledger import LedgerSink
+from genops.core.pricing import PriceBook
+from genops.core.rates import Rates
+from genops.core.runtime import Runtime, current_runtime, install_runtime
+from genops.core.telemetry import Telemetry
+from genops.exporters import otlp
+from genops.providers._engine import registry
+from genops.providers._engine.registry import AdapterStatus
+from genops.stores import open_ledger
+
+__all__ = ["Status", "auto_instrument", "configure", "status", "uninstrument"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What governs this process right now."""
+
+    configured: bool
+    adapters: tuple[AdapterStatus, ...]
+    ledger: Path | None
+    exporting_to: str | None
+
+    @property
+    def instrumented(self) -> tuple[str, ...]:
+        """The names of the adapters that are on."""
+        return tuple(adapter.name for adapter in self.adapters if adapter.instrumented)
+
+
+_ledger_dir: Path | None = None
+_exporting_to: str | None = None
+
+
+def configure(
+    config_file: str | Path | None = None,
+    *,
+    tracer_provider: Any = None,
+    meter_provider: Any = None,
+    logger_provider: Any = None,
+    **settings: Any,
+) -> Settings:
+    """Put governance in force for this process and return the settings it runs with.
+
+    Settings come from the keyword arguments, `genops.yaml` and `GENOPS_*` variables; docs/reference/configuration.md
+    lists them. Providers default to the application's own; if it has none, OpenTelemetry is set up from the standard
+    `OTEL_*` variables. Calling again replaces what was in force. Raises `ConfigurationError`.
+    """
+    global _ledger_dir, _exporting_to  # noqa: PLW0603  # the process has one runtime
+    loaded = config.load(settings, config_file=config_file)
+    attribution.set_base(loaded.attribution)
+    _exporting_to = None
+    if loaded.telemetry.enabled and tracer_provider is None:
+        _exporting_to = otlp.set_up_if_absent(loaded)
+    previous = install_runtime(_runtime(loaded, tracer_provider, meter_provider, logger_provider))
+    _ledger_dir = loaded.ledger.dir if loaded.ledger.enabled else None
+    if previous is not None:
+        previous.close()
+    return loaded
+
+
+def _runtime(loaded: Settings, tracer_provider: Any, meter_provider: Any, logger_provider: Any) -> Runtime:
+    sinks: tuple[LedgerSink, ...] = ()
+    if loaded.ledger.enabled:
+        ledger = open_ledger(loaded.ledger.dir, retention_days=loaded.ledger.retention_days, fsync=loaded.ledger.fsync)
+        sinks = (ledger,)
+    return Runtime(
+        book=PriceBook.default(Rates.parse(loaded.prices)),
+        telemetry=Telemetry(
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            logger_provider=logger_provider,
+            with_metrics=loaded.telemetry.metrics,
+            with_logs=loaded.telemetry.logs,
+            cardinality_limit=loaded.telemetry.cardinality_limit,
+        ),
+        clock=lambda: datetime.now(UTC),
+        policies=loaded.policies,
+        rules=loaded.rules,
+        sinks=sinks,
+    )
+
+
+def auto_instrument(
+    config_file: str | Path | None = None, *, adapters: Iterable[str] | None = None, **settings: Any
+) -> Status:
+    """Govern every supported SDK that is installed, without another change to the application.
+
+    `adapters` limits it to those named, and then raises `NotInstalled` for what is missing. Other arguments are those of
+    `configure`. Calling twice is calling once.
+    """
+    loaded = configure(config_file, **settings)
+    if not loaded.enabled:
+        _log.info("genops is switched off (enabled: false); no call is governed")
+        uninstrument()
+        return status()
+    chosen = adapters if adapters is not None else loaded.adapters.enabled
+    names = registry.instrument_found(chosen, loaded.adapters.disabled)
+    _log.info("genops governs %s", ", ".join(names) or "nothing yet: no supported SDK is installed")
+    return status()
+
+
+def uninstrument() -> None:
+    """Restore every vendor method, flush the ledger and stop governing."""
+    registry.uninstrument()
+    previous = install_runtime(None)
+    if previous is not None:
+        previous.close()
+
+
+def status() -> Status:
+    """Return what is installed, switched on, and where entries and telemetry go."""
+    return Status(
+        configured=current_runtime() is not None,
+        adapters=tuple(registry.statuses()),
+        ledger=_ledger_dir,
+        exporting_to=_exporting_to,
+    )
+
+
+@atexit.register
+def _close() -> None:
+    runtime = current_runtime()
+    if runtime is not None:
+        runtime.close()

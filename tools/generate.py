@@ -1,0 +1,65 @@
+"""Write, or check, every file of the project that is generated.
+
+python tools/generate.py            writes what differs
+python tools/generate.py --check    exits 1 and lists what differs
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import _registry
+import _render_semconv as semconv
+
+__all__ = ["ARTEFACTS", "differing", "main"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _configuration_reference() -> str:
+    # It imports genops, which imports the constants: they must be written before it is loaded.
+    from _configuration_reference import render_configuration_reference
+
+    return render_configuration_reference()
+
+
+# A generated file is one row here: where it is, relative to the root, and what gives its text.
+ARTEFACTS: list[tuple[str, Callable[[], str]]] = [
+    ("src/genops/semconv.py", lambda: semconv.render_constants(_registry.load())),
+    ("src/genops/testing/_registry.py", lambda: semconv.render_checker_tables(_registry.load())),
+    ("docs/reference/telemetry.md", lambda: semconv.render_reference(_registry.load())),
+    ("docs/reference/configuration.md", _configuration_reference),
+]
+
+
+def differing(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the generated files under `root` that are not as they should be, with the text they should have."""
+    for name, render in ARTEFACTS:
+        path, text = root / name, render()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            yield path, text
+
+
+def main() -> int:
+    """Run the command line; 1 if `--check` found a difference."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file differs")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the tree to write to or to check")
+    options = parser.parse_args()
+    differ = False
+    for path, text in differing(options.root):
+        differ = True
+        print(f"{'differs' if options.check else 'wrote'}: {path.relative_to(options.root)}")
+        if not options.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if options.check and differ:
+        print("  fix: make generate")
+    return 1 if options.check and differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
