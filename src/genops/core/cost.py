@@ -46,8 +46,8 @@ class PriceLine:
 class Cost:
     """What a call cost.
 
-    `amount` is what the user pays (contract rates applied), `list_amount` the list price of the same usage, None if there
-    is no list price. Both are exact decimals in `currency` (ISO 4217). `missing_meters` have usage but no price.
+    `amount` is what the user pays (contract rates applied), `list_amount` the list price of the same usage, None if
+    there is no list price. Both are exact decimals in `currency` (ISO 4217). `missing_meters` have usage but no price.
     """
 
     amount: Decimal

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from genops.core import estimate
+from genops.core import enforcement, estimate
 from genops.core.attribution import Attribution
 from genops.core.budget import Reservation
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
@@ -138,17 +138,20 @@ class Frame:
     def _decide(self, upper_bound: Decimal | None) -> Decision:
         runtime, facts = self.runtime, self.facts
         decision = runtime.rules.decide(self.attribution)
-        return runtime.policies.evaluate(
-            PolicyInput(
-                attribution=self.attribution,
-                provider=facts.provider,
-                model=facts.request_model,
-                region=facts.region,
-                operation=facts.operation,
-                estimated_cost=upper_bound,
-            ),
-            decision,
+        if facts.operation_type == "batch":
+            return decision  # the money was spent when the batch ran; reading its results spends none
+        call = PolicyInput(
+            attribution=self.attribution,
+            provider=facts.provider,
+            model=facts.request_model,
+            region=facts.region,
+            operation=facts.operation,
+            estimated_cost=upper_bound,
         )
+        decision = runtime.policies.evaluate(call, decision)
+        for policies in enforcement.scoped():
+            decision = policies.evaluate(call, decision)
+        return decision
 
     def _estimate(self) -> tuple[Decimal, str, Decimal | None]:
         """The reservation and its unit, and the upper bound in money where there is a price."""
@@ -201,6 +204,13 @@ class Frame:
         self.entry = self.make_entry(reading, cost, outcome, error_type)
         if self.reservation is not None and self.entry.actual is not None:
             self.runtime.account.settle(self.call_id, self.reservation, self.entry.actual)
+        self._publish(self.entry)
+        return self.entry
+
+    def settle_at(self, reading: Reading, cost: Cost) -> LedgerEntry:
+        """Book a call whose cost the application states."""
+        self._ticket.clear()
+        self.entry = self.make_entry(reading, cost, Outcome.COMPLETED, None)
         self._publish(self.entry)
         return self.entry
 

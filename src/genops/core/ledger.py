@@ -1,16 +1,16 @@
-"""The ledger: one frozen, serialisable entry per settled call. Everything else reads it.
-
-Source of the field list: spec/schema/ledger-entry.schema.json, which `tests/core/test_ledger.py` holds against this module.
-"""
+"""The ledger: one frozen, serialisable entry per settled call. Everything else reads it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+from genops.core.usage import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["LEDGER_SCHEMA_VERSION", "LedgerEntry", "LedgerSink", "Outcome"]
 
@@ -32,8 +32,8 @@ class Outcome(StrEnum):
 class LedgerEntry:
     """One call, settled.
 
-    Money is an exact decimal with at most 12 places, or None when unknown; times are aware UTC; durations are in the unit
-    their name says. Content (prompts, completions) is never part of an entry.
+    Money is an exact decimal with at most 12 places, or None when unknown; times are aware UTC; durations are in the
+    unit their name says. Content (prompts, completions) is never part of an entry.
     """
 
     call_id: str  # ULID; the idempotency key of every store
@@ -94,6 +94,69 @@ class LedgerEntry:
     actual: Decimal | None = None
     accounting_unit: str | None = None  # USD, tokens, requests
     budget_name: str | None = None
+
+
+    @property
+    def input_tokens(self) -> int | None:
+        """All input tokens, cached and written ones included; None if none were stated."""
+        return _total(self.usage, INPUT_METERS)
+
+    @property
+    def output_tokens(self) -> int | None:
+        """All output tokens, reasoning included; None if none were stated."""
+        return _total(self.usage, OUTPUT_METERS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as JSON-ready values: decimals as plain strings, times as ISO 8601 with Z, nothing for None."""
+        found: dict[str, Any] = {"schema_version": LEDGER_SCHEMA_VERSION}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if value is None or value == () or value == {}:
+                continue
+            found[name] = _plain(value)
+        return found
+
+    def to_json(self) -> bytes:
+        """The entry as one line of JSON, without a line end."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> LedgerEntry:
+        """Read what `to_dict` made. Raises `ValueError` for a later schema, `KeyError` or `TypeError` for no entry."""
+        if found.get("schema_version", 0) > LEDGER_SCHEMA_VERSION:
+            raise ValueError(f"ledger entry of schema {found['schema_version']}; this version reads {LEDGER_SCHEMA_VERSION}")
+        values = {name: value for name, value in found.items() if name in _FIELDS}
+        values["started_at"] = datetime.fromisoformat(values["started_at"])
+        values["outcome"] = Outcome(values["outcome"])
+        for name in _MONEY:
+            if name in values:
+                values[name] = Decimal(values[name])
+        for name in ("usage_flags", "missing_meters"):
+            values[name] = tuple(values.get(name, ()))
+        values["usage"] = {
+            meter: Decimal(quantity) if isinstance(quantity, str) else quantity
+            for meter, quantity in values.get("usage", {}).items()
+        }
+        return cls(**values)
+
+
+_FIELDS = tuple(item.name for item in fields(LedgerEntry))
+_MONEY = ("cost", "list_cost", "reserved", "actual")
+
+
+def _total(usage: Mapping[str, int | Decimal], meters: tuple[str, ...]) -> int | None:
+    stated = [int(usage[meter]) for meter in meters if meter in usage]
+    return sum(stated) if stated else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 class LedgerSink(Protocol):

@@ -234,7 +234,7 @@ class Telemetry:
         enabled = getattr(logger, "enabled", None)  # absent before OpenTelemetry 1.40
         if logger is None or (enabled is not None and not enabled()):
             return
-        attributes = {f"{s.NAMESPACE}.{key}": value for key, value in _flat(entry.to_dict())}
+        attributes = _record_attributes(entry)
         logger.emit(
             LogRecord(
                 timestamp=time.time_ns(),
@@ -290,14 +290,18 @@ def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
     return attributes
 
 
-def _flat(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in fields.items():
+def _record_attributes(entry: LedgerEntry) -> dict[str, Any]:
+    """The ledger entry as the attributes of its log record; where a field is a mapping, its name prefixes the keys."""
+    attributes: dict[str, Any] = {}
+    for name, value in entry.to_dict().items():
+        attribute = s.LEDGER_ATTRIBUTES.get(name)
+        if attribute is None:
+            continue  # trace and span id: the record carries them by itself
         if isinstance(value, Mapping):
-            flat.extend((f"{key}.{inner}", item) for inner, item in value.items())
+            attributes |= {f"{attribute}.{key}": item for key, item in value.items()}
         else:
-            flat.append((key, value))
-    return flat
+            attributes[attribute] = value
+    return attributes
 
 
 class Metrics:

@@ -40,13 +40,14 @@ OTHER_METERS = {
     "pages_annotated": "pages",
     "search_units": "search units",
     "web_searches": "searches",
+    "web_searches_preview": "searches",
     "file_searches": "searches",
     "maps_searches": "searches",
     "code_sessions": "sessions",
     "requests": "requests",
     "compute_seconds": "seconds",
 }
-METERS: Mapping[str, str] = {name: "tokens" for name in INPUT_METERS + OUTPUT_METERS} | OTHER_METERS
+METERS: Mapping[str, str] = dict.fromkeys(INPUT_METERS + OUTPUT_METERS, "tokens") | OTHER_METERS
 
 _INPUT = frozenset(INPUT_METERS)
 _OUTPUT = frozenset(OUTPUT_METERS)
@@ -63,8 +64,8 @@ class UsageSource(StrEnum):
 class Usage:
     """What one call consumed.
 
-    `quantities` maps a meter of `METERS` to an amount in its unit; a meter that is absent was not stated, one with 0 was
-    stated as zero. `flags` names what did not add up, e.g. `total_mismatch`.
+    `quantities` maps a meter of `METERS` to an amount in its unit; a meter that is absent was not stated, one with 0
+    was stated as zero. `flags` names what did not add up, e.g. `total_mismatch`.
     """
 
     quantities: Mapping[str, int | Decimal] = field(default_factory=dict)

@@ -58,7 +58,11 @@ def _answer(item: Any) -> Any:
 
 def _result_lines(content: Any) -> Iterator[dict[str, Any]]:
     text = getattr(content, "text", None)
-    if not isinstance(text, str) or not text.startswith('{"id": "batch_req_') and not text.startswith('{"id":"batch_req_'):
+    if (
+        not isinstance(text, str)
+        or not text.startswith('{"id": "batch_req_')
+        and not text.startswith('{"id":"batch_req_')
+    ):
         return
     for line in text.splitlines():
         item = json.loads(line)
@@ -69,4 +73,6 @@ def _result_lines(content: Any) -> Iterator[dict[str, Any]]:
 def _api_of(answer: Any, default: str) -> str:
     """Result files of OpenAI hold answers of any endpoint; each says what it is."""
     kind = answer.get("object") if isinstance(answer, dict) else None
-    return {"chat.completion": "chat_completions", "response": "responses", "list": "embeddings"}.get(str(kind), default)
+    return {"chat.completion": "chat_completions", "response": "responses", "list": "embeddings"}.get(
+        str(kind), default
+    )

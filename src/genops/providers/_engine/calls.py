@@ -101,9 +101,7 @@ class GovernedCall:
         return frame, kwargs
 
     @never_raises
-    def _frame(
-        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution
-    ) -> Frame | None:
+    def _frame(self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution) -> Frame | None:
         call = self.call
         host, port = _address(instance)
         provider, region = _biller(host, self.adapter.provider)
@@ -181,7 +179,11 @@ def _observed(frame: Frame, result: Any, call: Call) -> Any:
     """What the application gets in place of `result`; settles the frame now or when the body has been read."""
     if call.shape is Shape.BATCH_RESULTS:
         sink = BatchSink(frame)
-        return StreamProxy(result, sink) if hasattr(result, "__next__") or hasattr(result, "__anext__") else sink.read(result)
+        return (
+            StreamProxy(result, sink)
+            if hasattr(result, "__next__") or hasattr(result, "__anext__")
+            else sink.read(result)
+        )
     if hasattr(result, "http_response"):
         return ResponseProxy.over(result, frame)
     if frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):

@@ -10,14 +10,14 @@ import importlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import metadata
 
+from genops.core._suggest import did_you_mean
 from genops.core.errors import ConfigurationError, NotInstalled
 from genops.providers._engine.patching import Patches
 from genops.providers._engine.spec import Adapter
 
-__all__ = ["AdapterStatus", "adapter_named", "adapters", "instrument", "patches_of", "statuses", "uninstrument"]
+__all__ = ["AdapterStatus", "adapter_named", "adapters", "instrument", "instrument_found", "patches_of", "statuses", "uninstrument"]
 
 BUILT_IN = ("openai", "anthropic")
 ENTRY_POINTS = "genops.adapters"
@@ -68,8 +68,7 @@ def adapter_named(name: str) -> Adapter:
     """Return the adapter called `name`. Raises `ConfigurationError` with the nearest name."""
     known = adapters()
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, known)
         raise ConfigurationError(f"no adapter called {name!r}.{hint}", fix=f"use one of: {', '.join(sorted(known))}")
     return known[name]
 

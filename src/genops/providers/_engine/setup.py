@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from opentelemetry import trace
+
 from genops.config import settings as config
 from genops.config.settings import Settings
-from genops.core import attribution
+from genops.core import attribution, baggage
 from genops.core.ledger import LedgerSink
 from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
@@ -62,8 +64,11 @@ def configure(
     `OTEL_*` variables. Calling again replaces what was in force. Raises `ConfigurationError`.
     """
     global _ledger_dir, _exporting_to  # noqa: PLW0603  # the process has one runtime
-    loaded = config.load(settings, config_file=config_file)
+    resource = getattr(tracer_provider or trace.get_tracer_provider(), "resource", None)
+    loaded = config.load(settings, config_file=config_file, resource=getattr(resource, "attributes", None))
+    logging.getLogger("genops").setLevel(loaded.log_level.upper())
     attribution.set_base(loaded.attribution)
+    baggage.enable(loaded.baggage) if loaded.baggage else baggage.disable()
     _exporting_to = None
     if loaded.telemetry.enabled and tracer_provider is None:
         _exporting_to = otlp.set_up_if_absent(loaded)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import wrapt
 
-from genops.config.settings import environment_variable
+from genops.config.environment import environment_variable
 from genops.core.attribution import attribution, set_default_attributes
 from genops.core.cost_context import CostContext
 from genops.core.errors import ConfigurationError, NotInstalled
@@ -101,7 +101,10 @@ class _Attributed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no ty
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.__wrapped__, name)
-        if callable(value) or type(value).__module__.partition(".")[0] == type(self.__wrapped__).__module__.partition(".")[0]:
+        if (
+            callable(value)
+            or type(value).__module__.partition(".")[0] == type(self.__wrapped__).__module__.partition(".")[0]
+        ):
             return _Attributed(value, self._self_attributes)
         return value
 
@@ -164,7 +167,11 @@ def _findings(adapter: Adapter, *, live: bool) -> list[Finding]:
     except NotInstalled as problem:
         return [Finding(check=name, severity=Severity.ERROR, message=problem.message, fix=problem.fix)]
     findings = [
-        Finding(check=name, severity=Severity.OK, message=f"{adapter.package.name} {version} is in range {adapter.package.requires}")
+        Finding(
+            check=name,
+            severity=Severity.OK,
+            message=f"{adapter.package.name} {version} is in range {adapter.package.requires}",
+        )
     ]
     missing = missing_targets(adapter, version)
     findings.extend(
@@ -205,7 +212,8 @@ def _environment(adapter: Adapter) -> list[Finding]:
 def _peers(adapter: Adapter) -> list[Finding]:
     others = sorted({who for chain in wrappers_around(adapter).values() for who in chain if who != "genops"})
     return [
-        Finding(check=adapter.name, severity=Severity.INFO, message=f"methods are wrapped by {who}, too") for who in others
+        Finding(check=adapter.name, severity=Severity.INFO, message=f"methods are wrapped by {who}, too")
+        for who in others
     ]
 
 
@@ -220,7 +228,9 @@ def _ping(adapter: Adapter) -> Finding:
             check=adapter.name,
             severity=Severity.ERROR,
             message=f"the live check failed: {type(error).__name__}: {error}",
-            fix=f"check the key in {adapter.env[0].name}, the base URL and the network" if adapter.env else "check the network",
+            fix=f"check the key in {adapter.env[0].name}, the base URL and the network"
+            if adapter.env
+            else "check the network",
         )
     return Finding(check=adapter.name, severity=Severity.OK, message="the live check answered")
 

@@ -1,0 +1,118 @@
+"""Paths: `a.b|c[type=x].d` compiled to a function of a vendor object, a dictionary or plain JSON.
+
+Source: spec/usage/README.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["Getter", "compile_path", "get"]
+
+Getter = Callable[[Any, Any, Mapping[str, Any]], Any]  # usage object, response, request
+_SEGMENT = re.compile(r"(\w+)(?:\[(?:(\w+)(?:=([^\]]*))?)?\])?$")
+_NANOSECONDS = Decimal(1_000_000_000)
+
+
+def get(value: Any, name: str) -> Any:
+    """Read a key or an attribute; None if it is not there."""
+    if isinstance(value, Mapping):
+        return value.get(name)
+    return getattr(value, name, None)
+
+
+def compile_path(path: str) -> Getter:
+    """Compile one path. The function returns None where nothing is stated."""
+    options = [_compile_one(option) for option in path.split("|")]
+    if len(options) == 1:
+        return options[0]
+
+    def first(usage: Any, response: Any, request: Mapping[str, Any]) -> Any:
+        for option in options:
+            value = option(usage, response, request)
+            if value is not None:
+                return value
+        return None
+
+    return first
+
+
+def _compile_one(path: str) -> Getter:
+    if path.startswith("?#"):
+        name = path[2:]
+        return lambda usage, response, request: _length(request.get(name))
+    if path.startswith("~"):
+        duration = _walk(path[1:])
+        return lambda usage, response, request: _seconds(duration(usage))
+    count = path.startswith("#")
+    path = path.removeprefix("#")
+    if path.startswith("?"):
+        read = _walk(path[1:])
+        return lambda usage, response, request: read(request)
+    if path.startswith("/"):
+        read = _count(path[1:]) if count else _walk(path[1:])
+        return lambda usage, response, request: read(response)
+    read = _count(path) if count else _walk(path)
+    return lambda usage, response, request: read(usage)
+
+
+def _walk(path: str) -> Callable[[Any], Any]:
+    if re.fullmatch(r"\w+", path):
+        return lambda value: value.get(path) if isinstance(value, Mapping) else getattr(value, path, None)
+    head, _, rest = path.partition(".")
+    matched = _SEGMENT.match(head)
+    if matched is None:
+        raise ValueError(f"not a path: {path!r}")
+    name, key, wanted = matched.groups()
+    after = _walk(rest) if rest else None
+    if "[" not in head:
+        assert after is not None  # a plain single name was handled above
+
+        def step(value: Any) -> Any:
+            inner = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+            return None if inner is None else after(inner)
+
+        return step
+
+    def add(value: Any) -> Any:
+        items = get(value, name)
+        if not isinstance(items, list | tuple):
+            return None
+        amounts = [after(item) if after else item for item in items if _fits(item, key, wanted)]
+        stated = [amount for amount in amounts if amount is not None]
+        return sum(stated) if stated else None
+
+    return add
+
+
+def _count(path: str) -> Callable[[Any], int | None]:
+    matched = _SEGMENT.match(path)
+    if matched is None:
+        raise ValueError(f"not a path to count: {path!r}")
+    name, key, wanted = matched.groups()
+
+    def count(value: Any) -> int | None:
+        items = get(value, name)
+        if not isinstance(items, list | tuple):
+            return None
+        return sum(1 for item in items if _fits(item, key, wanted)) or None
+
+    return count
+
+
+def _fits(item: Any, key: str | None, wanted: str | None) -> bool:
+    if key is None:
+        return True
+    value = get(item, key)
+    return value is not None if wanted is None else str(getattr(value, "value", value)) == wanted
+
+
+def _length(value: Any) -> int | None:
+    return len(value) if isinstance(value, str) else None
+
+
+def _seconds(nanoseconds: Any) -> Decimal | None:
+    return Decimal(nanoseconds) / _NANOSECONDS if isinstance(nanoseconds, int) else None

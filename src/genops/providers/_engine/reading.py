@@ -1,0 +1,341 @@
+"""Reading: what a vendor's answer says about usage, as disjoint meters.
+
+The shapes are data (spec/usage/shapes.yaml); here is the one algorithm that reads them, for whole answers and for
+streams, in which the last value of a field wins and nothing is added up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+
+from genops.core.usage import Reading, Usage
+from genops.providers._engine._paths import Getter, compile_path, get
+
+__all__ = ["StreamReader", "provider_of", "read", "region_of"]
+
+_NOTHING: Mapping[str, Any] = {}
+_LONG_RETENTION = "12h"
+
+
+@cache
+def _shapes() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(resources.files("genops.data").joinpath("usage_shapes.json").read_bytes())
+    return document
+
+
+@lru_cache(maxsize=256)
+def _host(host: str) -> tuple[str, str | None] | None:
+    for pattern, (provider, region) in _shapes()["hosts"].items():
+        if fnmatchcase(host, pattern):
+            return provider, region
+    return None
+
+
+def provider_of(host: str, default: str) -> str:
+    """Who sends the bill for calls to `host`; `default` for a host nobody knows."""
+    known = _host(host)
+    return known[0] if known is not None else default
+
+
+def region_of(host: str) -> str | None:
+    """The region a host stands for, None where the host does not say."""
+    known = _host(host)
+    if known is None:
+        return None
+    provider, region = known
+    if region is None and provider == "gcp.vertex_ai":
+        return host.removesuffix("-aiplatform.googleapis.com")
+    if region is None and provider == "aws.bedrock":
+        return host.split(".")[1]
+    return region
+
+
+@lru_cache(maxsize=256)
+def _shape(provider: str, api: str) -> Shape | None:
+    document = _shapes()
+    name = document["providers"].get(provider, _NOTHING).get(api) or document["apis"].get(api)
+    return Shape(document["shapes"][name]) if name is not None else None
+
+
+class Shape:
+    """One compiled shape."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._usage: Getter | None = compile_path(facts["usage"]) if facts["usage"] else None
+        self._input = _optional(facts.get("input"))
+        self._inclusive: bool = facts.get("inclusive", False)
+        self._parts = _getters(facts.get("parts"))
+        self._within = [(meter, outer, compile_path(path)) for meter, (outer, path) in facts.get("within", {}).items()]
+        self._uncached: Mapping[str, str] = facts.get("uncached", {})
+        self._additional = _optional(facts.get("additional_input"))
+        self._output = _optional(facts.get("output"))
+        self._output_parts = _getters(facts.get("output_parts"))
+        self._output_default: str = facts.get("output_default", "output")
+        self._reasoning = _optional(facts.get("reasoning"))
+        self._reasoning_is: str = facts.get("reasoning_is", "subset")
+        self._total = _optional(facts.get("total"))
+        self._meters = _getters(facts.get("meters"))
+        self._cost = _optional(facts.get("cost"))
+        self._cost_per_usd = Decimal(facts.get("cost_per_usd", "1"))
+
+    def usage(self, response: Any, request: Mapping[str, Any]) -> tuple[Usage | None, Decimal | None]:
+        """The usage an answer states, and the cost if the provider states it; None for what is not stated."""
+        stated = response if self._usage is None else self._usage(response, response, request)
+        found: dict[str, int | Decimal] = {}
+        flags: list[str] = []
+        self._read_input(found, flags, stated, response, request)
+        reasoning = _count(self._reasoning, stated, response, request)
+        self._read_output(found, flags, reasoning, stated, response, request)
+        for meter, getter in self._meters:
+            quantity = getter(stated, response, request)
+            if isinstance(quantity, int | float | Decimal) and quantity:
+                found[meter] = quantity if isinstance(quantity, int) else Decimal(str(quantity))
+        if not found:
+            return None, self._reported(stated, response, request)
+        usage = Usage(found, reasoning_tokens=reasoning, flags=tuple(flags))
+        return usage, self._reported(stated, response, request)
+
+    def _read_input(
+        self, found: dict[str, int | Decimal], flags: list[str], stated: Any, response: Any, request: Mapping[str, Any]
+    ) -> None:
+        total = _count(self._input, stated, response, request)
+        if total is None:
+            return
+        parts = {meter: getter(stated, response, request) for meter, getter in self._parts}
+        parts = {meter: int(quantity) for meter, quantity in parts.items() if quantity}
+        for meter, outer, getter in self._within:
+            inner = min(int(getter(stated, response, request) or 0), parts.get(outer, 0))
+            if inner:
+                parts[meter] = inner
+                parts[outer] -= inner
+        for cached, uncached in self._uncached.items():
+            if cached in parts:
+                parts[uncached] = max(parts.get(uncached, 0) - parts[cached], 0)
+        rest = total - sum(parts.values()) if self._inclusive else total
+        if rest < 0:
+            flags.append("input_parts_exceed_total")
+            rest = 0
+        found["input"] = rest + (_count(self._additional, stated, response, request) or 0)
+        found.update({meter: quantity for meter, quantity in parts.items() if quantity})
+
+    def _read_output(
+        self,
+        found: dict[str, int | Decimal],
+        flags: list[str],
+        reasoning: int | None,
+        stated: Any,
+        response: Any,
+        request: Mapping[str, Any],
+    ) -> None:
+        total = _count(self._output, stated, response, request)
+        if total is None and not reasoning:
+            return
+        total = total or 0
+        stated_total = _count(self._total, stated, response, request)
+        total_input = sum(int(quantity) for quantity in found.values())
+        if self._reasoning_is == "additive":
+            total += reasoning or 0
+        elif self._reasoning_is == "identity" and reasoning and stated_total == total_input + total + reasoning:
+            total += reasoning
+        if stated_total is not None and stated_total != total_input + total:
+            flags.append("total_mismatch")
+        parts = {meter: int(getter(stated, response, request) or 0) for meter, getter in self._output_parts}
+        rest = total - sum(parts.values())
+        if rest < 0:
+            flags.append("output_parts_exceed_total")
+            parts, rest = {}, total
+        if rest or not any(parts.values()):
+            parts[self._output_default] = parts.get(self._output_default, 0) + rest
+        found.update(
+            {meter: quantity for meter, quantity in parts.items() if quantity or meter == self._output_default}
+        )
+
+    def _reported(self, stated: Any, response: Any, request: Mapping[str, Any]) -> Decimal | None:
+        amount = self._cost(stated, response, request) if self._cost is not None else None
+        if isinstance(amount, Mapping) or amount is None:
+            return None
+        if not isinstance(amount, int | float | Decimal):
+            amount = get(amount, "total_cost")
+        return Decimal(str(amount)) / self._cost_per_usd if amount is not None else None
+
+
+def _optional(path: str | None) -> Getter | None:
+    return compile_path(path) if path else None
+
+
+def _getters(paths: Mapping[str, str] | None) -> list[tuple[str, Getter]]:
+    return [(meter, compile_path(path)) for meter, path in (paths or {}).items()]
+
+
+def _count(getter: Getter | None, stated: Any, response: Any, request: Mapping[str, Any]) -> int | None:
+    value = getter(stated, response, request) if getter is not None else None
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def read(
+    provider: str,
+    api: str,
+    response: Any,
+    request: Mapping[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> Reading:
+    """Return what `response` says about itself; `usage` is None where it states none.
+
+    `response` is the vendor's object or its JSON. An unknown provider is read like the API it speaks, an unknown api
+    not at all. `context` may hold `processing: batch`.
+    """
+    request = request or _NOTHING
+    chunks = get(response, "chunks") if isinstance(response, Mapping) else None
+    if chunks is not None:
+        return _read_chunks(provider, api, chunks, request)
+    shape = _shape(provider, api)
+    usage, cost = shape.usage(response, request) if shape is not None else (None, None)
+    if usage is not None:
+        usage = _refined(provider, usage, response, request)
+    stated = get(response, "usage")
+    tier = get(response, "service_tier") or get(stated, "service_tier") or get(get(response, "serviceTier"), "type")
+    if get(stated, "speed") == "fast":
+        tier = "fast"
+    region = get(stated, "inference_geo")
+    model = get(response, "model") or get(response, "modelVersion") or get(response, "model_id")
+    identity = get(response, "id") or get(response, "responseId")
+    return Reading(
+        usage=usage,
+        response_id=identity if isinstance(identity, str) else None,
+        response_model=model if isinstance(model, str) else None,
+        service_tier=tier.lower() if isinstance(tier, str) else (context or _NOTHING).get("service_tier"),
+        region=region if isinstance(region, str) and region != "not_available" else None,
+        reported_cost=cost,
+    )
+
+
+def _refined(provider: str, usage: Usage, response: Any, request: Mapping[str, Any]) -> Usage:
+    """What one figure of the answer means only in the light of another, or of the request."""
+    changed = dict(usage.quantities)
+    if "cache_write" in changed and request.get("prompt_cache_retention") in (_LONG_RETENTION, "24h"):
+        changed["cache_write_12h"] = changed.pop("cache_write")
+    if "pages" in changed and request.get("document_annotation_format") is not None:
+        changed["pages_annotated"] = changed.pop("pages")
+    searches = _grounding(response) if provider in ("gcp.gemini", "gcp.vertex_ai") else 0
+    if searches:
+        changed["web_searches"] = searches
+    if changed == usage.quantities:
+        return usage
+    return Usage(changed, reasoning_tokens=usage.reasoning_tokens, source=usage.source, flags=usage.flags)
+
+
+def _grounding(response: Any) -> int:
+    """Searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since Gemini 3."""
+    queries: set[str] = set()
+    grounded = False
+    for candidate in get(response, "candidates") or ():
+        metadata = get(candidate, "groundingMetadata") or get(candidate, "grounding_metadata")
+        found = get(metadata, "webSearchQueries") or get(metadata, "web_search_queries") or ()
+        grounded = grounded or bool(found) or bool(get(metadata, "groundingChunks"))
+        queries.update(query for query in found if query)
+    model = str(get(response, "modelVersion") or get(response, "model") or "")
+    older = any(part in model for part in ("gemini-1", "gemini-2"))
+    return int(grounded) if older else len(queries)
+
+
+def _read_chunks(provider: str, api: str, chunks: list[Any], request: Mapping[str, Any]) -> Reading:
+    reader = StreamReader(provider, api, request)
+    for chunk in chunks:
+        reader.feed(chunk)
+    return reader.finish()
+
+
+class StreamReader:
+    """Reads a stream as it passes. `text_length` counts the characters of generated text and tool arguments."""
+
+    __slots__ = ("_api", "_feed", "_provider", "_request", "_state", "_usage", "text_length")
+
+    def __init__(self, provider: str, api: str, request: Mapping[str, Any] | None = None) -> None:
+        self._provider = provider
+        self._api = api
+        self._request = request or _NOTHING
+        self._state: dict[str, Any] = {}
+        self._usage: Any = None
+        self.text_length = 0
+        feeds: dict[str, Callable[[Any], None]] = {"responses": self._feed_events, "messages": self._feed_messages}
+        self._feed = feeds.get(api, self._feed_chunks)
+
+    def feed(self, chunk: Any) -> None:
+        """Look at one chunk, a vendor object or its JSON."""
+        self._feed(chunk)
+
+    def finish(self) -> Reading:
+        """Return what the stream said so far."""
+        state = dict(self._state)
+        if self._usage is not None:
+            state["usage"] = self._usage
+        return read(self._provider, self._api, state.get("response", state), self._request)
+
+    def _feed_chunks(self, chunk: Any) -> None:
+        """Chunks that carry choices, and usage in the last one or in each as a running total."""
+        state = self._state
+        if not state:
+            for name in ("id", "model", "responseId", "modelVersion", "service_tier"):
+                value = get(chunk, name)
+                if value is not None:
+                    state[name] = value
+        choices = get(chunk, "choices")
+        if choices:
+            choice = choices[0]
+            delta = get(choice, "delta")
+            text = get(delta, "content") if delta is not None else get(choice, "text")
+            if text:
+                self.text_length += len(text)
+            elif delta is not None:
+                self._count_tool_calls(delta)
+        usage = get(chunk, "usage")
+        if usage is not None:
+            self._usage = usage
+            state["service_tier"] = get(chunk, "service_tier") or state.get("service_tier")
+            return
+        for name in ("usageMetadata", "usage_metadata", "x_groq", "candidates", "meta"):
+            value = get(chunk, name)
+            if value is not None:
+                state[name] = value
+
+    def _count_tool_calls(self, delta: Any) -> None:
+        for call in get(delta, "tool_calls") or ():
+            self.text_length += len(get(get(call, "function"), "arguments") or "")
+
+    def _feed_events(self, event: Any) -> None:
+        """Events of the Responses API: the last one that carries the response has the usage."""
+        response = get(event, "response")
+        if response is not None:
+            self._state["response"] = response
+            return
+        delta = get(event, "delta")
+        if isinstance(delta, str):
+            self.text_length += len(delta)
+
+    def _feed_messages(self, event: Any) -> None:
+        """Anthropic's events: usage at the start, cumulative fields over it at the end."""
+        kind = get(event, "type")
+        if kind == "content_block_delta":
+            delta = get(event, "delta")
+            text = get(delta, "text") or get(delta, "partial_json") or get(delta, "thinking")
+            self.text_length += len(text) if text else 0
+        elif kind == "message_start":
+            message = get(event, "message")
+            self._state.update({name: get(message, name) for name in ("id", "model")})
+            self._merge_usage(get(message, "usage"))
+        elif kind == "message_delta":
+            self._merge_usage(get(event, "usage"))
+
+    def _merge_usage(self, usage: Any) -> None:
+        fields = (
+            usage
+            if isinstance(usage, Mapping)
+            else {**getattr(usage, "__dict__", {}), **(getattr(usage, "model_extra", None) or {})}
+        )
+        self._usage = {**(self._usage or {}), **{name: value for name, value in fields.items() if value is not None}}

@@ -1,0 +1,161 @@
+"""Validating the whole set-up: settings, ledger, OpenTelemetry, and every adapter whose package is here."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib import metadata
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+
+from genops.config import settings as config
+from genops.config.environment import detect_otel_environment
+from genops.config.settings import Settings
+from genops.core.attribution import AttributionSources, missing_required
+from genops.core.attribution_values import fix_for
+from genops.core.errors import ConfigurationError
+from genops.core.validation import Finding, Severity, ValidationResult
+from genops.providers._engine import registry
+from genops.providers._engine.surface import validate_adapter
+
+__all__ = ["validate_setup"]
+
+_PEERS = (
+    *("traceloop-sdk", "opentelemetry-instrumentation-openai", "opentelemetry-instrumentation-anthropic"),
+    *("openinference-instrumentation-openai", "openinference-instrumentation-anthropic", "openlit", "langfuse", "logfire"),
+    *("opentelemetry-instrumentation-genai-openai", "opentelemetry-instrumentation-genai-anthropic"),
+)
+
+
+def validate_setup(*, live: bool = False) -> ValidationResult:
+    """Check what stands between this environment and governed calls; each finding says what to type.
+
+    With `live`, every adapter makes one call that costs nothing. Nothing is changed.
+    """
+    try:
+        settings = config.load({})
+    except ConfigurationError as error:
+        broken = Finding(check="settings", severity=Severity.ERROR, message=error.message, fix=error.fix or "see above")
+        return ValidationResult((broken,))
+    findings = [_settings(settings), *_attribution(settings.attribution), _ledger(settings), *_telemetry(), *_peers()]
+    result = ValidationResult(tuple(findings))
+    installed = [adapter for adapter in registry.adapters().values() if adapter.package.installed() is not None]
+    for adapter in installed:
+        result += validate_adapter(adapter)(live=live)
+    if not installed:
+        packages = ", ".join(adapter.package.name for adapter in registry.adapters().values())
+        nothing = Finding(
+            check="adapters",
+            severity=Severity.WARNING,
+            message=f"no supported SDK is installed ({packages})",
+            fix="pip install openai",
+        )
+        result += ValidationResult((nothing,))
+    return result
+
+
+def _settings(settings: Settings) -> Finding:
+    where = settings.source or "no genops.yaml found, so defaults and GENOPS_* variables"
+    if not settings.enabled:
+        return Finding(
+            check="settings",
+            severity=Severity.WARNING,
+            message=f"governance is switched off ({where})",
+            fix="enabled: true in genops.yaml, or unset GENOPS_ENABLED",
+        )
+    return Finding(check="settings", severity=Severity.OK, message=f"read from {where}")
+
+
+def _attribution(sources: AttributionSources) -> list[Finding]:
+    resolved = sources.resolve()
+    missing = missing_required(resolved)
+    findings = [
+        Finding(check="attribution", severity=Severity.ERROR, message=f"{name} is not set", fix=fix_for(name))
+        for name in missing
+    ]
+    for name, origin in sources.origins.items():
+        value = getattr(resolved, name)
+        if sources.derived.get(name) == value:
+            findings.append(
+                Finding(
+                    check="attribution",
+                    severity=Severity.WARNING,
+                    message=f"{name} is not set; {value!r} is used ({origin})",
+                    fix=fix_for(name),
+                )
+            )
+    return findings or [
+        Finding(check="attribution", severity=Severity.OK, message="team, project and environment are set")
+    ]
+
+
+def _ledger(settings: Settings) -> Finding:
+    if not settings.ledger.enabled:
+        return Finding(check="ledger", severity=Severity.INFO, message="switched off")
+    directory = settings.ledger.dir
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding(
+            check="ledger",
+            severity=Severity.ERROR,
+            message=f"{directory} cannot be written",
+            fix="export GENOPS_LEDGER_DIR=...   (a directory that can be written)",
+        )
+    return Finding(check="ledger", severity=Severity.OK, message=f"kept in {directory}")
+
+
+def _telemetry() -> list[Finding]:
+    environment = detect_otel_environment()
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return [Finding(check="telemetry", severity=Severity.OK, message="the application has its own tracer provider")]
+    if not environment.has_endpoint:
+        return [
+            Finding(
+                check="telemetry",
+                severity=Severity.INFO,
+                message="no OTLP endpoint is set; the ledger is kept all the same",
+                fix="export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318",
+            )
+        ]
+    findings = [_reachable(str(environment.traces_endpoint))]
+    if _version("opentelemetry-exporter-otlp-proto-http") is None:
+        findings.append(
+            Finding(
+                check="telemetry",
+                severity=Severity.ERROR,
+                message="the OTLP exporter is not installed",
+                fix="pip install 'genops-ai[otlp]'",
+            )
+        )
+    return findings
+
+
+def _reachable(endpoint: str) -> Finding:
+    parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+    port = parts.port or (443 if parts.scheme == "https" else 4318)
+    try:
+        socket.create_connection((parts.hostname or "localhost", port), timeout=2).close()
+    except OSError as error:
+        return Finding(
+            check="telemetry",
+            severity=Severity.WARNING,
+            message=f"{endpoint} does not answer ({error})",
+            fix="start the Collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
+        )
+    return Finding(check="telemetry", severity=Severity.OK, message=f"{endpoint} answers")
+
+
+def _peers() -> list[Finding]:
+    return [
+        Finding(check="peers", severity=Severity.INFO, message=f"{name} {version} is installed, too")
+        for name in _PEERS
+        if (version := _version(name)) is not None
+    ]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
