@@ -86,13 +86,17 @@ def clause(match: Any) -> dict[str, Any]:
     name = type(match).__name__.removeprefix("Clause")
     if name in ("Or", "And"):
         return {name.lower(): [clause(item) for item in (match.or_ if name == "Or" else match.and_)]}
-    key = {"Equals": "equals", "StartsWith": "starts_with", "EndsWith": "ends_with", "Contains": "contains"}.get(name, "regex")
+    key = {"Equals": "equals", "StartsWith": "starts_with", "EndsWith": "ends_with", "Contains": "contains"}.get(
+        name, "regex"
+    )
     return {key: getattr(match, key)}
 
 
 def model(info: Any, patch: dict[str, Any]) -> dict[str, Any]:
     operator = patch.get("tier_operator", ">")
-    rows = info.prices if isinstance(info.prices, list) else [types.ConditionalPrice(constraint=None, prices=info.prices)]
+    rows = (
+        info.prices if isinstance(info.prices, list) else [types.ConditionalPrice(constraint=None, prices=info.prices)]
+    )
     prices = []
     for row in rows:
         made = {"meters": meters(row.prices, operator)}

@@ -3,8 +3,8 @@
 python bench/overhead/run.py --rounds 3                                  # every series
 python bench/overhead/run.py --series time --only floor,genops --rounds 3
 
-Series: `time` (spans only), `metrics` (chat and stream with the SDK's metrics and logs as well), `verify` (what the spans
-carry). Always run `floor` beside a subject: ratios to it carry over between machines, microseconds do not.
+Series: `time` (spans only), `metrics` (with the SDK's metrics and logs as well), `total` (CPU of chat calls with everything
+that happens in the background), `verify` and `verify-metrics` (what the telemetry carries). Always run `floor` beside a subject: ratios to it carry over between machines, microseconds do not.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ WITH_METRICS = ("bare", "floor", "floor_same", "genops", "openllmetry", "openlit
 SERIES = {
     "time": (tuple(SUBJECTS), []),
     "metrics": (WITH_METRICS, ["--metrics"]),
+    "total": (tuple(SUBJECTS), ["--mode", "total"]),
     "verify": (tuple(SUBJECTS), ["--mode", "verify"]),
     "verify-metrics": (WITH_METRICS, ["--mode", "verify", "--metrics", "--scenarios", "chat,stream,embeddings"]),
 }

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["SUBJECTS", "Bare", "Setting", "Subject"]
 
 CHAT = {"model": fx.MODEL, "messages": fx.MESSAGES, "temperature": 0.2, "max_tokens": 256}
 STREAM = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+LOG_ATTRIBUTES = 34  # of the log record that GenOps writes per call
 EMBED = {"model": fx.EMBED_MODEL, "input": fx.EMBED_INPUT}
 TEAM = {"team": "support", "project": "bench", "environment": "production"}
 
@@ -160,22 +162,101 @@ class Floor(Subject):
 class FloorSame(Floor):
     """A span written by hand that carries as many attributes and events as GenOps' span of the same call.
 
-    With metrics on it also makes GenOps' number of measurements and one log record. Nothing is computed: every value
-    beyond the floor's own is a constant. The counts are GenOps' own, from `run.py --series verify`, which also compares
-    the two.
+    With metrics on it also makes GenOps' measurements and a log record of the same number of attributes. Nothing is
+    computed: what goes beyond the floor's own is constant. The counts come from `run.py --series verify`, and report.py
+    says when they no longer agree.
     """
 
     name = "floor_same"
     emits_metrics = True
-    # per operation: attributes at the start, attributes at the end
-    COUNTS = {"chat": (0, 0), "stream": (0, 0), "embeddings": (0, 0)}
-    BEFORE = (("bench.policy.evaluated", 1), ("bench.budget.reservation", 3))  # events, with their attributes
-    AFTER = (("bench.budget.reconciliation", 4),)
-    MEASUREMENTS = {"chat": 5, "stream": 6, "embeddings": 4}
-    LOG_ATTRIBUTES = 0
+    AT_START = {f"bench.start.{i}": f"value-{i}" for i in range(12)}
+    AT_END = {
+        "chat": {f"bench.end.{i}": f"value-{i}" for i in range(10)},
+        "stream": {f"bench.end.{i}": f"value-{i}" for i in range(11)},
+        "embeddings": {f"bench.end.{i}": f"value-{i}" for i in range(8)},
+    }
+    EVALUATED = {"bench.policy.result": "ALLOWED"}
+    RESERVED = {"bench.reserved": 0.0002, "bench.unit": "USD", "bench.budget": "default"}
+    RECONCILED = {"bench.actual": 0.00008, "bench.reserved": 0.0002, "bench.unit": "USD", "bench.delta": -0.00012}
+    DIMENSIONS = TEAM | {"provider": "openai", "model": fx.MODEL, "operation": "chat", "outcome": "ok"}
+    INPUT = DIMENSIONS | {"token": "input"}
+    OUTPUT = DIMENSIONS | {"token": "output"}
+    LOG = {f"bench.log.{i}": f"value-{i}" for i in range(LOG_ATTRIBUTES)}
 
     def setup(self, setting: Setting) -> None:
         super().setup(setting)
+        self._instruments = None
+        if setting.meter_provider is not None:
+            meter = setting.meter_provider.get_meter("bench.floor_same")
+            counters = [meter.create_counter(f"bench.{name}") for name in ("cost", "tokens", "calls")]
+            histograms = [meter.create_histogram(f"bench.{name}", unit="s") for name in ("duration", "first_chunk")]
+            self._instruments = (*counters, *histograms)
+            self._logger = setting.logger_provider.get_logger("bench.floor_same")
+
+    def open(self, operation: str, model: str) -> Any:
+        attributes = {
+            "gen_ai.operation.name": operation,
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": model,
+            "server.address": "api.openai.com",
+            "server.port": 443,
+            **TEAM,
+            **self.AT_START,
+        }
+        opened = self._tracer.start_as_current_span(f"{operation} {model}", kind=self._kind, attributes=attributes)
+        return _WithEvents(opened, self)
+
+    def finish_chat(self, span: Any, response: Any, finish: str | None, usage: Any) -> None:
+        streamed = response.object.endswith("chunk")
+        super().finish_chat(span, response, finish, usage)
+        span.add_event("bench.budget.reconciliation", self.RECONCILED)
+        span.set_attributes(self.AT_END["stream" if streamed else "chat"])
+        self._publish(usage.prompt_tokens, usage.completion_tokens, streamed)
+
+    def finish_embeddings(self, span: Any, response: Any) -> None:
+        super().finish_embeddings(span, response)
+        span.add_event("bench.budget.reconciliation", self.RECONCILED)
+        span.set_attributes(self.AT_END["embeddings"])
+        self._publish(response.usage.prompt_tokens, None, False)
+
+    def _publish(self, tokens_in: int, tokens_out: int | None, streamed: bool) -> None:
+        if self._instruments is None:
+            return
+        from opentelemetry._logs import LogRecord, SeverityNumber
+
+        cost, tokens, calls, duration, first_chunk = self._instruments
+        cost.add(0.00008, self.DIMENSIONS)
+        tokens.add(tokens_in, self.INPUT)
+        if tokens_out is not None:
+            tokens.add(tokens_out, self.OUTPUT)
+        calls.add(1, self.DIMENSIONS)
+        duration.record(0.8, self.DIMENSIONS)
+        if streamed:
+            first_chunk.record(0.1, self.DIMENSIONS)
+        record = LogRecord(
+            timestamp=time.time_ns(),
+            severity_number=SeverityNumber.INFO,
+            event_name="bench.recorded",
+            attributes=self.LOG,
+        )
+        self._logger.emit(record)
+
+
+class _WithEvents:
+    """An open span with the two events of the time before the call."""
+
+    def __init__(self, opened: Any, floor: FloorSame) -> None:
+        self._opened = opened
+        self._floor = floor
+
+    def __enter__(self) -> Any:
+        span = self._opened.__enter__()
+        span.add_event("bench.policy.evaluated", self._floor.EVALUATED)
+        span.add_event("bench.budget.reservation", self._floor.RESERVED)
+        return span
+
+    def __exit__(self, *raised: Any) -> Any:
+        return self._opened.__exit__(*raised)
 
 
 class GenOps(Subject):
@@ -210,6 +291,17 @@ class GenOps(Subject):
             meter_provider=setting.meter_provider,
             logger_provider=setting.logger_provider,
         )
+
+    def drain(self, setting: Setting) -> None:
+        from genops.core.runtime import current_runtime
+
+        super().drain(setting)
+        for sink in current_runtime().sinks:
+            sink.flush()
+
+    def booked(self) -> int:
+        with sqlite3.connect(self._dir / "ledger.db") as database:
+            return database.execute("SELECT count(*) FROM entries").fetchone()[0]
 
 
 class OpenLLMetry(Subject):

@@ -50,6 +50,7 @@ PLAN = {
     "embeddings": ("embed", 30, 16, 100),
 }
 CONCURRENT = 100
+TOTAL_CALLS = 1500
 BARE = Bare()
 
 
@@ -73,8 +74,8 @@ class Dropping(SpanExporter):
         return True
 
 
-def metrics_and_logs() -> tuple[Any, Any]:
-    """The SDK's providers for metrics and logs, with exporters that drop what they are given."""
+def metrics_and_logs(seen: dict[str, Any]) -> tuple[Any, Any]:
+    """The SDK's providers for metrics and logs, with exporters that drop what they are given; `seen` says what it was."""
     from opentelemetry import metrics
     from opentelemetry._logs import set_logger_provider
     from opentelemetry.sdk._logs import LoggerProvider
@@ -84,6 +85,7 @@ def metrics_and_logs() -> tuple[Any, Any]:
 
     class DroppingLogs(LogRecordExporter):
         def export(self, batch: Any) -> LogRecordExportResult:
+            seen["log_attributes"] = len(batch[-1].log_record.attributes or {})
             return LogRecordExportResult.SUCCESS
 
         def shutdown(self) -> None: ...
@@ -91,7 +93,8 @@ def metrics_and_logs() -> tuple[Any, Any]:
         def force_flush(self, timeout_millis: int = 30000) -> bool:
             return True
 
-    meter_provider = MeterProvider(metric_readers=[InMemoryMetricReader()])
+    seen["reader"] = InMemoryMetricReader()
+    meter_provider = MeterProvider(metric_readers=[seen["reader"]])
     metrics.set_meter_provider(meter_provider)
     logger_provider = LoggerProvider()
     logger_provider.add_log_record_processor(BatchLogRecordProcessor(DroppingLogs()))
@@ -99,10 +102,10 @@ def metrics_and_logs() -> tuple[Any, Any]:
     return meter_provider, logger_provider
 
 
-def make_setting(exporter: Dropping, with_metrics: bool) -> Setting:
+def make_setting(exporter: Dropping, with_metrics: bool, seen: dict[str, Any]) -> Setting:
     provider = TracerProvider(resource=Resource.create({"service.name": "bench"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    meter_provider, logger_provider = metrics_and_logs() if with_metrics else (None, None)
+    meter_provider, logger_provider = metrics_and_logs(seen) if with_metrics else (None, None)
     return Setting(provider, meter_provider, logger_provider, exporter, lambda: BatchSpanProcessor(exporter))
 
 
@@ -221,6 +224,31 @@ def time_scenarios(
     }
 
 
+def total(subject: Subject, setting: Setting, scale: float) -> dict[str, Any]:
+    """CPU time per chat call with everything that happens in the background, to the last span and entry written."""
+    bare_client, calls = make_clients(bare=True)[0], int(TOTAL_CALLS * scale)
+
+    def cpu_per_call(call: Any, client: Any, after: Any) -> float:
+        gc.collect()
+        started = time.process_time_ns()
+        for _ in range(calls):
+            call(client)
+        after()
+        return (time.process_time_ns() - started) / calls / 1e3
+
+    for _ in range(100):
+        BARE.chat(bare_client)
+    before = cpu_per_call(BARE.chat, bare_client, lambda: None)
+    subject.setup(setting)
+    client = make_clients()[0]
+    for _ in range(100):
+        subject.chat(client)
+    subject.drain(setting)
+    own = cpu_per_call(subject.chat, client, lambda: subject.drain(setting))
+    after = cpu_per_call(BARE.chat, bare_client, lambda: None)
+    return {"total": {"bare_us": [before, after], "own_us": own, "added_us": own - (before + after) / 2}}
+
+
 # -- what a span carries -----------------------------------------------------------------------------------------------
 
 
@@ -243,7 +271,18 @@ def seen_on(spans: list[Any], calls: int) -> dict[str, Any]:
     }
 
 
-def verify(subject: Subject, setting: Setting, exporter: Dropping, scenarios: list[str]) -> dict[str, Any]:
+def measurements(reader: Any) -> dict[str, int]:
+    """Per instrument since the process started: measurements of a histogram, attribute sets of a counter."""
+    data = reader.get_metrics_data()
+    if data is None:
+        return {}
+    every = [m for resource in data.resource_metrics for scope in resource.scope_metrics for m in scope.metrics]
+    return {m.name: sum(getattr(point, "count", 1) for point in m.data.data_points) for m in every}
+
+
+def verify(
+    subject: Subject, setting: Setting, exporter: Dropping, scenarios: list[str], seen: dict[str, Any]
+) -> dict[str, Any]:
     subject.setup(setting)
     exporter.keep = True
     client, async_client = make_clients()
@@ -261,27 +300,23 @@ def verify(subject: Subject, setting: Setting, exporter: Dropping, scenarios: li
             getattr(subject, PLAN[scenario][0])(client)
         subject.drain(setting)
         found[scenario] = seen_on(exporter.spans, calls)
-    result: dict[str, Any] = {"carries": found}
-    if setting.meter_provider is not None:
-        reader = setting.meter_provider._sdk_config.metric_readers[0]
-        data = reader.get_metrics_data()
-        result["instruments"] = [] if data is None else sorted(
-            metric.name for r in data.resource_metrics for s in r.scope_metrics for metric in s.metrics
-        )
-    return result
+        if setting.meter_provider is not None:
+            setting.logger_provider.force_flush()
+            found[scenario] |= {"instruments": measurements(seen["reader"]), "log": seen.get("log_attributes")}
+    return {"carries": found}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("subject", choices=sorted(SUBJECTS))
-    parser.add_argument("--mode", default="time", choices=["time", "verify"])
+    parser.add_argument("--mode", default="time", choices=["time", "total", "verify"])
     parser.add_argument("--scenarios", default=",".join(PLAN))
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--metrics", action="store_true", help="with the SDK's metrics and logs")
     args = parser.parse_args()
     capture_originals()
-    exporter = Dropping()
-    setting = make_setting(exporter, args.metrics)
+    exporter, seen = Dropping(), {}
+    setting = make_setting(exporter, args.metrics, seen)
     subject = SUBJECTS[args.subject]()
     result: dict[str, Any] = {
         "subject": subject.name,
@@ -293,8 +328,10 @@ def main() -> None:
     scenarios = args.scenarios.split(",")
     if args.mode == "time":
         result |= time_scenarios(subject, setting, exporter, scenarios, args.scale)
+    elif args.mode == "total":
+        result |= total(subject, setting, args.scale)
     else:
-        result |= verify(subject, setting, exporter, scenarios)
+        result |= verify(subject, setting, exporter, scenarios, seen)
     print(json.dumps(result), flush=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from genops.config.keys import LOG_LEVELS
@@ -22,6 +22,7 @@ __all__ = [
     "detect_otel_environment",
     "environment_settings",
     "environment_variable",
+    "exec_with_path",
     "otel_attributes",
 ]
 
@@ -229,3 +230,9 @@ def otel_attributes(environ: Mapping[str, str], resource: Mapping[str, Any] | No
 
 def _is_no_name(text: str) -> bool:
     return text.startswith("unknown_service") or is_placeholder(text)
+
+
+def exec_with_path(program: str, command: list[str], directory: Path) -> NoReturn:
+    """Replace this process by `command`, with `directory` first on its PYTHONPATH."""
+    path = os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH"))))
+    os.execve(program, command, {**os.environ, "PYTHONPATH": path})

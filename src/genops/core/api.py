@@ -30,8 +30,8 @@ R = TypeVar("R")
 class track:
     """A block of the application: the calls made inside belong together.
 
-    `with genops.track("answer", team="support") as block:`, or `async with`, opens a span, makes the attributes apply to
-    every governed call inside, and adds up what they cost in `block.cost`. Attribution and cost work without an
+    `with genops.track("answer", team="support") as block:`, or `async with`, opens a span, makes the attributes apply
+    to every governed call inside, and adds up what they cost in `block.cost`. Attribution and cost work without an
     OpenTelemetry SDK, too. A block object is used once. Raises `ConfigurationError` for an unknown attribute.
     """
 

@@ -1,7 +1,7 @@
 """A frame: one call in flight, from the decision to the ledger entry.
 
-The guard opens it (attribution, policy, reservation; it may refuse before any spend), the meter settles it (usage, price,
-entry). A frame settles once, however the call ends.
+The guard opens it (attribution, policy, reservation; it may refuse before any spend), the meter settles it (usage,
+price, entry). A frame settles once, however the call ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,10 +19,10 @@ from genops.core.attribution import Attribution
 from genops.core.budget import Reservation
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
 from genops.core.cost_context import CostContext, open_contexts
+from genops.core.decision import Decision
 from genops.core.errors import BudgetBlocked, GenOpsBlocked
 from genops.core.ids import new_id
 from genops.core.ledger import LedgerEntry, Outcome
-from genops.core.decision import Decision
 from genops.core.policy import PolicyInput
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import Runtime
@@ -92,7 +92,9 @@ class Frame:
         "started_ns",
     )
 
-    def __init__(self, runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution) -> None:
+    def __init__(
+        self, runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution
+    ) -> None:
         self.runtime = runtime
         self.facts = facts
         self.request = request
@@ -315,7 +317,7 @@ class Frame:
             price_data_version=priced.price_data_version if priced is not None else None,
             unpriced_reason=unpriced.reason if unpriced else None,
             missing_meters=cost.missing_meters if cost else (),
-            policy_result=decision.result,
+            policy_result=decision.result.value,
             policy_reason_code=decision.reason_code,
             policy_name=decision.policy_name,
             reserved=reservation.amount if reservation else None,
@@ -387,4 +389,3 @@ def open_frame(runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], a
     frame = Frame(runtime, facts, request, attribution)
     frame.admit()
     return frame
-

@@ -95,7 +95,6 @@ class LedgerEntry:
     accounting_unit: str | None = None  # USD, tokens, requests
     budget_name: str | None = None
 
-
     @property
     def input_tokens(self) -> int | None:
         """All input tokens, cached and written ones included; None if none were stated."""
@@ -124,7 +123,9 @@ class LedgerEntry:
     def from_dict(cls, found: Mapping[str, Any]) -> LedgerEntry:
         """Read what `to_dict` made. Raises `ValueError` for a later schema, `KeyError` or `TypeError` for no entry."""
         if found.get("schema_version", 0) > LEDGER_SCHEMA_VERSION:
-            raise ValueError(f"ledger entry of schema {found['schema_version']}; this version reads {LEDGER_SCHEMA_VERSION}")
+            raise ValueError(
+                f"ledger entry of schema {found['schema_version']}; this version reads {LEDGER_SCHEMA_VERSION}"
+            )
         values = {name: value for name, value in found.items() if name in _FIELDS}
         values["started_at"] = datetime.fromisoformat(values["started_at"])
         values["outcome"] = Outcome(values["outcome"])
@@ -154,6 +155,8 @@ def _plain(value: Any) -> Any:
         return format(value, "f")
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Outcome):
+        return value.value
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value

@@ -1,7 +1,9 @@
 """The price book: from disjoint usage to exact money.
 
-One plain algorithm over data that the Collector reads, too: find the row, take the price in force at the request's time,
-lay tier variants and region factors over it, multiply, add. Source: spec/prices/README.md; vectors in spec/vectors/cost.
+One plain algorithm over data that the Collector reads, too: find the row, take the price in force at the time of the
+request, lay tier variants and region factors over it, multiply, add.
+
+Source: spec/prices/README.md; vectors in spec/vectors/cost.
 """
 
 from __future__ import annotations

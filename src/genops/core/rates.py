@@ -1,4 +1,4 @@
-"""Rates: what a user pays instead of the list price. Aliases, rates of their own, discounts, free and provisioned models.
+"""Rates: what a user pays instead of the list price: aliases, rates of their own, discounts, free models.
 
 Source: the keys `model_aliases`, `custom_rates`, `discounts`, `free`, `provisioned` of spec/schema/genops.schema.json.
 """

@@ -76,7 +76,9 @@ def record_evaluation(
     `passed` follows from `threshold` when it is not given. Raises `ConfigurationError` for a metric without a name.
     """
     if not metric.strip():
-        raise ConfigurationError("an evaluation needs the name of its metric.", fix='record_evaluation("accuracy", 0.93)')
+        raise ConfigurationError(
+            "an evaluation needs the name of its metric.", fix='record_evaluation("accuracy", 0.93)'
+        )
     attributes: dict[str, Any] = {s.GENOPS_EVAL_METRIC: metric, s.GENOPS_EVAL_SCORE: float(score)}
     if threshold is not None:
         attributes[s.GENOPS_EVAL_THRESHOLD] = float(threshold)

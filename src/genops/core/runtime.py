@@ -83,6 +83,6 @@ def current_runtime() -> Runtime | None:
 
 def install_runtime(runtime: Runtime | None) -> Runtime | None:
     """Put `runtime` in force and return the one it replaces."""
-    global _current  # noqa: PLW0603  # the process has one runtime
+    global _current  # the process has one runtime
     previous, _current = _current, runtime
     return previous

@@ -117,7 +117,7 @@ class Telemetry:
             attributes[s.GEN_AI_REQUEST_MAX_TOKENS] = frame.output_bound
         if frame.parent is not None:
             attributes[s.GENOPS_CALL_PARENT_ID] = frame.parent.call_id
-        decided: dict[str, Any] = {s.GENOPS_POLICY_RESULT: decision.result}
+        decided: dict[str, Any] = {s.GENOPS_POLICY_RESULT: decision.result.value}
         if decision.reason_code is not None:
             decided[s.GENOPS_POLICY_REASON_CODE] = decision.reason_code
         if decision.policy_name is not None:
@@ -247,11 +247,9 @@ class Telemetry:
 
 
 def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
-    attributes: dict[str, Any] = {s.GENOPS_CALL_OUTCOME: entry.outcome.value}
-    if entry.outcome is not Outcome.BLOCKED:
-        attributes[s.GENOPS_COST_ROLE] = "account"
-        attributes[s.GENOPS_COST_STATUS] = entry.cost_status
-    for name, value in (
+    stated = (
+        (s.GENOPS_COST_ROLE, "account" if entry.outcome is not Outcome.BLOCKED else None),
+        (s.GENOPS_COST_STATUS, entry.cost_status),
         (s.ERROR_TYPE, entry.error_type),
         (s.GEN_AI_RESPONSE_MODEL, entry.response_model),
         (s.GEN_AI_RESPONSE_ID, entry.response_id),
@@ -266,9 +264,9 @@ def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
         (s.GENOPS_TOKENS_INPUT, entry.input_tokens),
         (s.GENOPS_TOKENS_OUTPUT, entry.output_tokens),
         (s.GENOPS_USAGE_SOURCE, entry.usage_source),
-    ):
-        if value is not None:
-            attributes[name] = value
+    )
+    attributes: dict[str, Any] = {name: value for name, value in stated if value is not None}
+    attributes[s.GENOPS_CALL_OUTCOME] = entry.outcome.value
     usage = entry.usage
     if "cache_read" in usage:
         attributes[s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage["cache_read"]
@@ -374,5 +372,3 @@ class _AttributeSet:
         if found is None:
             found = self._costs[currency] = self.call | {s.GENOPS_COST_CURRENCY: currency}
         return found
-
-

@@ -1,4 +1,4 @@
-"""OTLP: set OpenTelemetry up from the standard `OTEL_*` variables, for applications that have not done so themselves."""
+"""OTLP: set OpenTelemetry up from the standard `OTEL_*` variables, where the application has not done so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 def set_up_if_absent(settings: Settings) -> str | None:
     """Set up tracing, metrics and logs if the application has none; return where they go, None for nowhere.
 
-    Without an OTLP endpoint in the environment and without `telemetry.console`, nothing is set up: the ledger is enough.
+    Without an OTLP endpoint in the environment and without `telemetry.console`, nothing is set up.
     """
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return "the application's own OpenTelemetry providers"

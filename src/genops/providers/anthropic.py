@@ -62,7 +62,9 @@ ANTHROPIC = Adapter(
     provider="anthropic",
     package=Package("anthropic", ">=0.40,<3"),
     env=(
-        EnvVar(name="ANTHROPIC_API_KEY", fix="export ANTHROPIC_API_KEY=...   (create one in the console under API keys)"),
+        EnvVar(
+            name="ANTHROPIC_API_KEY", fix="export ANTHROPIC_API_KEY=...   (create one in the console under API keys)"
+        ),
     ),
     ping=lambda anthropic: anthropic.Anthropic(max_retries=0, timeout=5).models.list(),
     calls=(

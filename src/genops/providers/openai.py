@@ -1,7 +1,7 @@
 """OpenAI, Azure OpenAI and OpenAI-compatible hosts: who sends the bill follows from the base URL.
 
-Not metered: realtime and other WebSocket sessions, videos, fine-tuning, assistants. Responses that are retrieved, listed
-or counted are never booked; batches are booked when their result file is read.
+Not metered: realtime and other WebSocket sessions, videos, fine-tuning, assistants. Responses that are retrieved,
+listed or counted are never booked; batches are booked when their result file is read.
 """
 
 from genops.providers._engine import (

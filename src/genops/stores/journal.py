@@ -83,8 +83,8 @@ class JournalLedger:
         if not self._warned:
             self._warned = True
             _log.warning(
-                "the ledger in %s cannot be written (%s); calls go on, their entries are lost.\n  fix: make room or set "
-                "GENOPS_LEDGER_DIR to a directory that can be written",
+                "the ledger in %s cannot be written (%s); calls go on, their entries are lost.\n"
+                "  fix: make room, or set GENOPS_LEDGER_DIR to a directory that can be written",
                 self.directory,
                 error,
             )

@@ -58,11 +58,7 @@ def _answer(item: Any) -> Any:
 
 def _result_lines(content: Any) -> Iterator[dict[str, Any]]:
     text = getattr(content, "text", None)
-    if (
-        not isinstance(text, str)
-        or not text.startswith('{"id": "batch_req_')
-        and not text.startswith('{"id":"batch_req_')
-    ):
+    if not isinstance(text, str) or not text.startswith(('{"id": "batch_req_', '{"id":"batch_req_')):
         return
     for line in text.splitlines():
         item = json.loads(line)

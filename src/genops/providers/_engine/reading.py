@@ -90,8 +90,7 @@ class Shape:
         found: dict[str, int | Decimal] = {}
         flags: list[str] = []
         self._read_input(found, flags, stated, response, request)
-        reasoning = _count(self._reasoning, stated, response, request)
-        self._read_output(found, flags, reasoning, stated, response, request)
+        reasoning = self._read_output(found, flags, stated, response, request)
         for meter, getter in self._meters:
             quantity = getter(stated, response, request)
             if isinstance(quantity, int | float | Decimal) and quantity:
@@ -128,14 +127,15 @@ class Shape:
         self,
         found: dict[str, int | Decimal],
         flags: list[str],
-        reasoning: int | None,
         stated: Any,
         response: Any,
         request: Mapping[str, Any],
-    ) -> None:
+    ) -> int | None:
+        """Add the output meters; return the reasoning tokens, which are among them."""
+        reasoning = _count(self._reasoning, stated, response, request)
         total = _count(self._output, stated, response, request)
         if total is None and not reasoning:
-            return
+            return reasoning
         total = total or 0
         stated_total = _count(self._total, stated, response, request)
         total_input = sum(int(quantity) for quantity in found.values())
@@ -155,6 +155,7 @@ class Shape:
         found.update(
             {meter: quantity for meter, quantity in parts.items() if quantity or meter == self._output_default}
         )
+        return reasoning
 
     def _reported(self, stated: Any, response: Any, request: Mapping[str, Any]) -> Decimal | None:
         amount = self._cost(stated, response, request) if self._cost is not None else None

@@ -17,7 +17,16 @@ from genops.core.errors import ConfigurationError, NotInstalled
 from genops.providers._engine.patching import Patches
 from genops.providers._engine.spec import Adapter
 
-__all__ = ["AdapterStatus", "adapter_named", "adapters", "instrument", "instrument_found", "patches_of", "statuses", "uninstrument"]
+__all__ = [
+    "AdapterStatus",
+    "adapter_named",
+    "adapters",
+    "instrument",
+    "instrument_found",
+    "patches_of",
+    "statuses",
+    "uninstrument",
+]
 
 BUILT_IN = ("openai", "anthropic")
 ENTRY_POINTS = "genops.adapters"

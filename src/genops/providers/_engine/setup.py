@@ -63,7 +63,7 @@ def configure(
     lists them. Providers default to the application's own; if it has none, OpenTelemetry is set up from the standard
     `OTEL_*` variables. Calling again replaces what was in force. Raises `ConfigurationError`.
     """
-    global _ledger_dir, _exporting_to  # noqa: PLW0603  # the process has one runtime
+    global _ledger_dir, _exporting_to  # the process has one runtime
     resource = getattr(tracer_provider or trace.get_tracer_provider(), "resource", None)
     loaded = config.load(settings, config_file=config_file, resource=getattr(resource, "attributes", None))
     logging.getLogger("genops").setLevel(loaded.log_level.upper())
@@ -106,8 +106,8 @@ def auto_instrument(
 ) -> Status:
     """Govern every supported SDK that is installed, without another change to the application.
 
-    `adapters` limits it to those named, and then raises `NotInstalled` for what is missing. Other arguments are those of
-    `configure`. Calling twice is calling once.
+    `adapters` limits it to those named, and then raises `NotInstalled` for what is missing. Other arguments are those
+    of `configure`. Calling twice is calling once.
     """
     loaded = configure(config_file, **settings)
     if not loaded.enabled:

@@ -1,4 +1,4 @@
-"""What an adapter is: a frozen list of calls and the facts around them. No code of an adapter runs on a governed call."""
+"""What an adapter is: a frozen list of calls and the facts around them. None of its code runs on a governed call."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ async def _apump(chunks: AsyncIterable[Any], reader: _Reader) -> AsyncGenerator[
 class StreamProxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
     """A vendor stream, sync or async, with a sink beside it.
 
-    Iterating yields the vendor's own chunks. Leaving the `with` block, `close()` and closing the underlying HTTP response
-    (what the vendors' helper streams do) all end the sink.
+    Iterating yields the vendor's own chunks. Leaving the `with` block, `close()` and closing the underlying HTTP
+    response (what the vendors' helper streams do) all end the sink.
     """
 
     def __init__(self, stream: Any, sink: StreamSink) -> None:

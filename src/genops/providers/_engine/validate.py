@@ -23,7 +23,13 @@ __all__ = ["validate_setup"]
 
 _PEERS = (
     *("traceloop-sdk", "opentelemetry-instrumentation-openai", "opentelemetry-instrumentation-anthropic"),
-    *("openinference-instrumentation-openai", "openinference-instrumentation-anthropic", "openlit", "langfuse", "logfire"),
+    *(
+        "openinference-instrumentation-openai",
+        "openinference-instrumentation-anthropic",
+        "openlit",
+        "langfuse",
+        "logfire",
+    ),
     *("opentelemetry-instrumentation-genai-openai", "opentelemetry-instrumentation-genai-anthropic"),
 )
 

@@ -1,0 +1,51 @@
+# Every target creates what it needs: `make demo` and `make test` work in a fresh clone.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+RECORDINGS ?= tests/recordings
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test conformance lint types generate check-generated changelog clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: .venv/.installed ## The virtual environment with everything
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found.  fix: install python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "no virtual environment could be made.  fix: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]' --group dev --group data
+	@touch $@
+
+demo: setup ## A governed application on real SDKs against replayed traffic
+	@$(BIN)/genops demo
+
+test: setup ## Every test
+	$(BIN)/python -m pytest -n auto
+
+conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
+	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs
+
+lint: setup ## Format, lint, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(MAKE) types
+
+types: setup ## Types, strict
+	$(BIN)/mypy
+
+generate: setup ## Names, prices, usage shapes and reference pages from spec/
+	$(BIN)/python tools/build_usage_shapes.py
+	$(BIN)/python tools/build_prices.py
+	$(BIN)/python tools/generate.py
+
+check-generated: setup ## Fails if a generated file is out of date
+	$(BIN)/python tools/build_usage_shapes.py --check
+	$(BIN)/python tools/build_prices.py --check
+	$(BIN)/python tools/generate.py --check
+
+clean: ## Remove what make made
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What `genops run` puts first on the path of the program it starts."""

@@ -1,0 +1,115 @@
+"""`genops costs`: what was spent, by any attribute, from the local ledger."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from genops.cli._tables import money, print_costs
+from genops.config import settings
+from genops.core.errors import ConfigurationError
+from genops.core.ledger import LedgerEntry
+from genops.core.totals import coverage, totals, value_of
+from genops.stores import LedgerReader
+
+__all__ = ["register"]
+
+_EPILOG = (
+    "Examples: genops costs --by team,model --since 7d. genops costs --by customer_id --where team=search --format csv"
+)
+_AGO = re.compile(r"(\d+)([dhm])$")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("costs", epilog=_EPILOG)(costs)
+
+
+def costs(
+    by: Annotated[str, typer.Option(help="Columns, e.g. team,model,day or tag:<key>.")] = "team",
+    since: Annotated[str | None, typer.Option(help="A date, or how long ago: 7d, 24h.")] = None,
+    until: Annotated[str | None, typer.Option(help="A date, not included.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="column=value; may be repeated.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    ledger: Annotated[Path | None, typer.Option(help="The ledger directory, if not that of the settings.")] = None,
+    top: Annotated[int | None, typer.Option(help="Only the dearest N rows.", min=1)] = None,
+) -> None:
+    """Print exact costs by team, customer, model or any other column."""
+    columns = tuple(column.strip() for column in by.split(",") if column.strip())
+    reader = LedgerReader(ledger or settings.load({}).ledger.dir)
+    conditions = [_condition(text) for text in where or []]
+    entries = [
+        entry
+        for entry in reader.entries(_moment("--since", since), _moment("--until", until))
+        if all(value_of(entry, column) == value for column, value in conditions)
+    ]
+    if output is Format.TABLE:
+        if not entries:
+            typer.echo("no calls in this ledger match; run a governed application, or `genops demo`.")
+            return
+        print_costs(Console(), entries, columns, top)
+        return
+    rows = _rows(entries, columns, top)
+    if output is Format.JSON:
+        found = coverage(entries)
+        document = {"by": columns, "rows": rows, "coverage": found.by_status, "blocked": found.blocked}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    names = (*columns, "calls", "blocked", "unpriced", "input_tokens", "output_tokens", "cost", "list_cost")
+    writer.writerow(names)
+    writer.writerows([row[name] for name in names] for row in rows)
+
+
+def _rows(entries: list[LedgerEntry], columns: tuple[str, ...], top: int | None) -> list[dict[str, object]]:
+    return [
+        {
+            **dict(zip(columns, total.key, strict=True)),
+            "calls": total.calls,
+            "blocked": total.blocked,
+            "unpriced": total.unpriced,
+            "input_tokens": total.input_tokens,
+            "output_tokens": total.output_tokens,
+            "cost": money(total.cost),
+            "list_cost": money(total.list_cost),
+        }
+        for total in totals(entries, columns)[:top]
+    ]
+
+
+def _condition(text: str) -> tuple[str, str]:
+    column, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigurationError(f"--where {text!r} is no condition.", fix="--where team=search")
+    return column.strip(), value.strip()
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    ago = _AGO.match(text)
+    if ago is not None:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{option} {text!r} is no time.", fix=f"{option} 7d, or {option} 2026-11-01") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,122 @@
+"""`genops demo`: a real application on real SDKs against replayed traffic, and what governance makes of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from rich.console import Console
+from rich.progress import track as progress
+
+import genops
+from genops import semconv as s
+from genops.cli._tables import money, print_costs
+from genops.core.errors import NotInstalled
+from genops.core.ledger import LedgerEntry
+from genops.stores import LedgerReader
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+__all__ = ["register"]
+
+_SETTINGS = Path(__file__).resolve().parents[1] / "demo" / "genops.yaml"
+_SHOWN = ("team", "customer_id", "feature", "model")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("demo", epilog="Needs no key and no network. Example: genops demo --ledger ./demo-ledger")(demo)
+
+
+def demo(
+    ledger: Annotated[
+        Path | None, typer.Option(help="Where to keep the demo's ledger; a temporary place if left out.")
+    ] = None,
+) -> None:
+    """Run a small multi-team application, governed, and show what it cost and for whom."""
+    missing = [name for name in ("openai", "anthropic") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotInstalled(
+            f"the demo calls the real SDKs, and {', '.join(missing)} is missing.", fix="pip install 'genops-ai[all]'"
+        )
+    directory = ledger or Path(tempfile.mkdtemp(prefix="genops-demo-"))
+    console = Console()
+    before = {entry.call_id for entry in LedgerReader(directory).entries()} if directory.is_dir() else set()
+    spans, refused, failed = _run(directory, console)
+    entries = [entry for entry in LedgerReader(directory).entries() if entry.call_id not in before]
+    for column in _SHOWN:
+        console.print()
+        print_costs(console, entries, (column,))
+    _print_refusals(console, refused, failed)
+    _print_span(console, spans)
+    agrees = _print_agreement(console, entries, spans)
+    console.print("\n[bold]Next[/]")
+    console.print(f"  genops costs --ledger {directory} --by team,model", soft_wrap=True, highlight=False)
+    console.print("  In your application:  import genops; genops.auto_instrument()", highlight=False)
+    console.print("  Without touching it:  genops run -- python app.py", highlight=False)
+    raise typer.Exit(0 if agrees else 1)
+
+
+def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], list[genops.GenOpsBlocked], list[str]]:
+    from genops.cli.demo.app import Application
+    from genops.cli.demo.server import demo_server
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    console.print(f"[bold]Settings[/] ({_SETTINGS.name})")
+    console.print(_SETTINGS.read_text(), style="dim", highlight=False, markup=False, soft_wrap=True)
+    with demo_server() as server:
+        genops.auto_instrument(_SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
+        application = Application(server.url)
+        try:
+            for request in progress(list(application.requests()), description="Handling requests", console=console):
+                application.handle(*request)
+        finally:
+            application.close()
+            genops.uninstrument()
+    return exporter.get_finished_spans(), application.refused, application.failed
+
+
+def _print_refusals(console: Console, refused: list[genops.GenOpsBlocked], failed: list[str]) -> None:
+    console.print(f"\n[bold]Refused before they were sent[/]: {len(refused)}")
+    if refused:
+        console.print(str(refused[0]), style="red", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"[bold]Answered with an error[/], not billed: {len(failed)} ({', '.join(sorted(set(failed)))})")
+
+
+def _print_span(console: Console, spans: Sequence[ReadableSpan]) -> None:
+    span = next(span for span in spans if s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS in (span.attributes or {}))
+    console.print(f"\n[bold]One call as telemetry[/]: span {span.name!r}", highlight=False)
+    for name, value in sorted((span.attributes or {}).items()):
+        console.print(f"  {name:<42}{value}", highlight=False, markup=False, soft_wrap=True)
+    for event in span.events:
+        facts: dict[str, Any] = dict(event.attributes or {})
+        console.print(f"  event {event.name}", style="cyan", highlight=False)
+        console.print(
+            f"    {', '.join(f'{key}={value}' for key, value in facts.items())}", style="dim", highlight=False
+        )
+
+
+def _print_agreement(console: Console, entries: list[LedgerEntry], spans: Sequence[ReadableSpan]) -> bool:
+    """Every amount of the ledger is on exactly one span, as the nearest double."""
+    booked = sorted(float(entry.cost) for entry in entries if entry.cost is not None)
+    shown = sorted(
+        span.attributes[s.GENOPS_COST_TOTAL]
+        for span in spans
+        if span.attributes and s.GENOPS_COST_TOTAL in span.attributes
+    )
+    total = sum((entry.cost for entry in entries if entry.cost is not None), Decimal(0))
+    agrees = booked == shown
+    verdict = "[green]agrees[/]" if agrees else "[red]does not agree[/]"
+    console.print(f"\nLedger and telemetry: {verdict}, {len(booked)} amounts, {money(total)} USD")
+    return agrees

@@ -1,0 +1,1 @@
+"""The demo: a small application of several teams, governed, against replayed provider traffic."""
