@@ -60,14 +60,14 @@ def money(amount: Decimal) -> str:
     return format(amount.normalize(), "f")
 
 
-def meters(prices: Any, operator: str) -> dict[str, Any]:
+def meters(prices: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, value in vars(prices).items():
         if value is None or key not in METERS:
             continue
         meter, per = METERS[key]
         if isinstance(value, types.TieredPrices):
-            tiers = [[operator, tier.start, money(tier.price)] for tier in value.tiers]
+            tiers = [[">", tier.start, money(tier.price)] for tier in value.tiers]
             made[meter] = {"price": money(value.base), "per": per, "tiers": tiers}
         else:
             made[meter] = {"price": money(value), "per": per}
@@ -93,16 +93,19 @@ def clause(match: Any) -> dict[str, Any]:
 
 
 def model(info: Any, patch: dict[str, Any]) -> dict[str, Any]:
-    operator = patch.get("tier_operator", ">")
     rows = (
         info.prices if isinstance(info.prices, list) else [types.ConditionalPrice(constraint=None, prices=info.prices)]
     )
     prices = []
     for row in rows:
-        made = {"meters": meters(row.prices, operator)}
+        made = {"meters": meters(row.prices)}
         if (condition := when(row.constraint)) is not None:
             made["when"] = condition
         prices.append(made)
+    for name, meter, day, price in patch.get("history", ()):
+        if name == info.id and len(prices) == 1:
+            before = {**prices[0]["meters"], meter: {**prices[0]["meters"][meter], "price": price}}
+            prices = [{"meters": before}, {"meters": prices[0]["meters"], "when": {"from": day}}]
     peak = patch.get("peak")
     if peak and info.id.startswith(peak["models"].rstrip("*")):
         for row in prices:
@@ -119,7 +122,7 @@ def model(info: Any, patch: dict[str, Any]) -> dict[str, Any]:
     made_model: dict[str, Any] = {"id": info.id, "match": clause(info.match), "prices": prices}
     variants = []
     for variant in info.price_variants or ():
-        made = {"for": dict(variant.when), "meters": meters(variant.prices, operator)}
+        made = {"for": dict(variant.when), "meters": meters(variant.prices)}
         if (condition := when(variant.constraint)) is not None:
             made["when"] = condition
         variants.append(made)

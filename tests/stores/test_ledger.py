@@ -1,0 +1,181 @@
+"""The local ledger: nothing that was appended is lost, torn or booked twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genops.core.ledger import LedgerEntry, Outcome
+from genops.stores import LedgerReader, open_ledger
+from genops.stores.sqlite import prune
+
+WRITER = """
+import sys
+from datetime import datetime, UTC
+from decimal import Decimal
+from pathlib import Path
+from genops.core.ids import new_id
+from genops.core.ledger import LedgerEntry, Outcome
+from genops.stores import open_ledger
+import time
+ledger = open_ledger(Path(sys.argv[1]))
+while True:
+    entry = LedgerEntry(call_id=new_id(time.time_ns() // 1_000_000), started_at=datetime.now(UTC), duration_ms=1.0,
+        outcome=Outcome.COMPLETED, provider="openai", api="chat_completions", operation="chat",
+        operation_type="inference", policy_result="ALLOWED", cost=Decimal("0.000000000001"))
+    ledger.append(entry)
+    print(entry.call_id, flush=True)
+"""
+
+
+def _entry(call_id: str = "01", **more: object) -> LedgerEntry:
+    facts: dict[str, object] = {
+        "started_at": datetime(2026, 11, 23, 12, tzinfo=UTC),
+        "duration_ms": 12.5,
+        "outcome": Outcome.COMPLETED,
+        "provider": "openai",
+        "api": "chat_completions",
+        "operation": "chat",
+        "operation_type": "inference",
+        "policy_result": "ALLOWED",
+    }
+    return LedgerEntry(call_id=call_id, **(facts | more))  # type: ignore[arg-type]
+
+
+@given(
+    cost=st.none() | st.decimals(min_value=0, max_value=10**6, places=12),
+    team=st.none() | st.text(min_size=1),
+    tags=st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=3),
+    tokens=st.integers(0, 10**9),
+)
+def test_entry_survives_json(cost: Decimal | None, team: str | None, tags: dict[str, str], tokens: int) -> None:
+    """What is written is what is read, to the last decimal place."""
+    entry = _entry(cost=cost, team=team, tags=tags, usage={"input": tokens, "audio_seconds": Decimal("1.5")})
+
+    assert entry == LedgerEntry.from_dict(json.loads(entry.to_json()))
+
+
+def test_appended_entries_are_read_at_once(tmp_path: Path) -> None:
+    """A reader sees what a living writer has appended."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(_entry("01"))
+    ledger.append(_entry("02"))
+
+    assert ["01", "02"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+    ledger.close()
+
+
+def test_same_call_id_is_booked_once(tmp_path: Path) -> None:
+    """The ledger is idempotent on call id, over processes and restarts."""
+    for _ in range(2):
+        ledger = open_ledger(tmp_path)
+        ledger.append(_entry("01"))
+        ledger.close()
+
+    assert ["01"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+
+
+def test_torn_line_spoils_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A line cut by a crash is passed over and reported; its neighbours are kept."""
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    good = [_entry(call_id).to_json() for call_id in ("01", "02")]
+    (journal / "1-dead.jsonl").write_bytes(good[0] + b"\n" + good[1][:40] + b"\n" + good[1] + b"\n" + good[0][:10])
+
+    assert ["01", "02"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+    assert "1 lines" in caplog.text
+
+
+def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
+    """Every entry whose append returned is in the ledger exactly once, whenever kill -9 strikes."""
+    promised: list[str] = []
+    for delay in (0.0, 0.05, 0.1):
+        writers = [
+            subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        for writer in writers:
+            assert writer.stdout is not None
+            promised.append(writer.stdout.readline().strip())
+        time.sleep(delay)
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+        for writer in writers:
+            assert writer.stdout is not None
+            promised += [line.strip() for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+            writer.stdout.close()
+            writer.wait()
+
+    found = [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+    assert set(promised) <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_child_after_fork_keeps_its_own_journal(tmp_path: Path) -> None:
+    """Parent and child both write, and neither loses an entry."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(_entry("parent-1"))
+    child = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            "import os, sys; sys.path.insert(0, sys.argv[2])\n"
+            "from pathlib import Path; from test_ledger import _entry; from genops.stores import open_ledger\n"
+            "ledger = open_ledger(Path(sys.argv[1])); ledger.append(_entry('before'))\n"
+            "pid = os.fork()\n"
+            "ledger.append(_entry('child' if pid == 0 else 'parent-2'))\n"
+            "os._exit(0) if pid == 0 else os.waitpid(pid, 0)\n",
+            str(tmp_path),
+            str(Path(__file__).parent),
+        ],
+        check=False,
+    )
+    ledger.close()
+
+    assert child.returncode == 0
+    assert {"parent-1", "before", "child", "parent-2"} == {e.call_id for e in LedgerReader(tmp_path).entries()}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_directory_never_breaks_the_application(tmp_path: Path) -> None:
+    """The entry is counted as dropped; nothing is raised."""
+    tmp_path.chmod(0o500)
+    ledger = open_ledger(tmp_path / "ledger")
+    ledger.append(_entry())
+
+    assert ledger.dropped == 1
+
+
+def test_file_in_the_way_is_one_warning_and_no_exception(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A directory that cannot be made: calls go on, one warning says what to do."""
+    (tmp_path / "ledger").write_text("not a directory")
+    ledger = open_ledger(tmp_path / "ledger")
+    ledger.append(_entry("01"))
+    ledger.append(_entry("02"))
+
+    assert ledger.dropped == 2
+    assert 1 == caplog.text.count("fix: make room")
+
+
+def test_retention_deletes_what_is_older(tmp_path: Path) -> None:
+    """Entries past the retention go, younger ones stay."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(_entry("old", started_at=datetime.now(UTC) - timedelta(days=40)))
+    ledger.append(_entry("new", started_at=datetime.now(UTC)))
+    ledger.close()
+
+    assert prune(tmp_path, 30) == 1
+    assert ["new"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
