@@ -9,7 +9,17 @@ import itertools
 import json
 import struct
 
-__all__ = ["EMBED_INPUT", "EMBED_MODEL", "MARK", "MARK_OUT", "MESSAGES", "MODEL", "embedding", "fresh_chat", "fresh_stream"]
+__all__ = [
+    "EMBED_INPUT",
+    "EMBED_MODEL",
+    "MARK",
+    "MARK_OUT",
+    "MESSAGES",
+    "MODEL",
+    "embedding",
+    "fresh_chat",
+    "fresh_stream",
+]
 
 MODEL = "gpt-4o-mini"
 RESPONSE_MODEL = "gpt-4o-mini-2024-07-18"
@@ -34,7 +44,8 @@ MESSAGES = [
 EMBED_INPUT = MARK + " How do I cancel one item of a bundle without losing the discount?"
 
 _WORDS = (
-    MARK_OUT + " Under section 4.2 of the returns policy a bundle discount is kept when the remaining item is shipped before "
+    MARK_OUT
+    + " Under section 4.2 of the returns policy a bundle discount is kept when the remaining item is shipped before "
     "the cancellation is requested ; since the first parcel left on the sixth , the second item can be cancelled at no "
     "charge and the discount stays on the invoice . Please confirm the order number with the customer , open a "
     "cancellation ticket under the logistics queue , and tell them that the refund reaches their card within five working "

@@ -313,9 +313,7 @@ class OpenLLMetry(Subject):
         os.environ["TRACELOOP_METRICS_ENABLED"] = "true" if setting.meter_provider else "false"
         from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 
-        OpenAIInstrumentor().instrument(
-            tracer_provider=setting.tracer_provider, meter_provider=setting.meter_provider
-        )
+        OpenAIInstrumentor().instrument(tracer_provider=setting.tracer_provider, meter_provider=setting.meter_provider)
 
 
 class OpenInference(Subject):
@@ -366,9 +364,7 @@ class OtelGenAI(Subject):
     def setup(self, setting: Setting) -> None:
         from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 
-        OpenAIInstrumentor().instrument(
-            tracer_provider=setting.tracer_provider, meter_provider=setting.meter_provider
-        )
+        OpenAIInstrumentor().instrument(tracer_provider=setting.tracer_provider, meter_provider=setting.meter_provider)
 
 
 class Langfuse(Subject):

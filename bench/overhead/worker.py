@@ -50,7 +50,7 @@ PLAN = {
     "embeddings": ("embed", 30, 16, 100),
 }
 CONCURRENT = 100
-TOTAL_CALLS = 1500
+TOTAL_CALLS, TOTAL_PAIRS = 250, 8
 BARE = Bare()
 
 
@@ -148,7 +148,9 @@ def order(pair: int) -> tuple[bool, bool]:
     return (False, True) if pair % 2 else (True, False)
 
 
-def measure(scenario: str, subject: Subject, setting: Setting, clients: tuple[Any, Any], scale: float) -> tuple[Any, int]:
+def measure(
+    scenario: str, subject: Subject, setting: Setting, clients: tuple[Any, Any], scale: float
+) -> tuple[Any, int]:
     method, pairs, calls, warm_up = PLAN[scenario]
     pairs = max(3, int(pairs * scale))
     sides = {True: (getattr(subject, method), clients[1]), False: (getattr(BARE, method), clients[0])}
@@ -225,28 +227,31 @@ def time_scenarios(
 
 
 def total(subject: Subject, setting: Setting, scale: float) -> dict[str, Any]:
-    """CPU time per chat call with everything that happens in the background, to the last span and entry written."""
-    bare_client, calls = make_clients(bare=True)[0], int(TOTAL_CALLS * scale)
+    """CPU time per chat call, to the last span exported and the last entry in the database.
 
-    def cpu_per_call(call: Any, client: Any, after: Any) -> float:
-        gc.collect()
-        started = time.process_time_ns()
-        for _ in range(calls):
-            call(client)
-        after()
-        return (time.process_time_ns() - started) / calls / 1e3
-
-    for _ in range(100):
-        BARE.chat(bare_client)
-    before = cpu_per_call(BARE.chat, bare_client, lambda: None)
+    In `time` what happens in the background falls on either side of a pair by chance; here every block of own calls ends
+    with a flush, which counts.
+    """
+    bare_client = make_clients(bare=True)[0]
     subject.setup(setting)
     client = make_clients()[0]
-    for _ in range(100):
-        subject.chat(client)
-    subject.drain(setting)
-    own = cpu_per_call(subject.chat, client, lambda: subject.drain(setting))
-    after = cpu_per_call(BARE.chat, bare_client, lambda: None)
-    return {"total": {"bare_us": [before, after], "own_us": own, "added_us": own - (before + after) / 2}}
+    sides = {True: (subject.chat, client), False: (BARE.chat, bare_client)}
+    samples: dict[bool, list[float]] = {True: [], False: []}
+    for pair in range(-1, max(3, int(TOTAL_PAIRS * scale))):
+        for own in order(pair):
+            call, with_client = sides[own]
+            gc.collect()
+            started = time.process_time_ns()
+            for _ in range(TOTAL_CALLS):
+                call(with_client)
+            if own:
+                subject.drain(setting)
+            if pair >= 0:
+                samples[own].append((time.process_time_ns() - started) / TOTAL_CALLS / 1e3)
+    added = [own - bare for bare, own in zip(samples[False], samples[True], strict=True)]
+    return {
+        "scenarios": {"chat": {"added_cpu_us": statistics.median(added), "added_mean_cpu_us": statistics.mean(added)}}
+    }
 
 
 # -- what a span carries -----------------------------------------------------------------------------------------------
@@ -257,7 +262,10 @@ def seen_on(spans: list[Any], calls: int) -> dict[str, Any]:
     attributes = dict(fullest.attributes or {}) if fullest else {}
     events = {event.name: len(event.attributes or {}) for event in fullest.events} if fullest else {}
     text = json.dumps(
-        [[str(v) for v in (s.attributes or {}).values()] + [str(dict(e.attributes or {})) for e in s.events] for s in spans]
+        [
+            [str(v) for v in (s.attributes or {}).values()] + [str(dict(e.attributes or {})) for e in s.events]
+            for s in spans
+        ]
     )
     return {
         "spans_per_call": len(spans) / calls,

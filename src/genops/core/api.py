@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -113,7 +113,8 @@ def track_usage(name: str | None = None, **attributes: Any) -> Callable[[Callabl
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        return _tracked(function, lambda: track(name or function.__qualname__, **attributes))
+        tracked: Callable[P, R] = _tracked(function, lambda: track(name or function.__qualname__, **attributes))
+        return tracked
 
     return decorate
 
@@ -132,7 +133,7 @@ def _tracked(function: Any, make_block: Callable[[], track]) -> Any:
         return functools.wraps(function)(agenerator)
     if inspect.isgeneratorfunction(function):
 
-        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             block = make_block()
             with _closing(block):
                 return (yield from run_inside(function, block._active)(*args, **kwargs))

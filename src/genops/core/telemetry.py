@@ -127,7 +127,7 @@ class Telemetry:
         attributes.update(decided)
         span.add_event(s.EVENT_POLICY_EVALUATED, decided)
         if reservation is not None:
-            reserved = {
+            reserved: dict[str, Any] = {
                 s.GENOPS_ACCOUNTING_RESERVED: float(reservation.amount),
                 s.GENOPS_ACCOUNTING_UNIT: reservation.unit,
                 s.GENOPS_BUDGET_NAME: reservation.budget,

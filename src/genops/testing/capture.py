@@ -117,7 +117,7 @@ def _in_memory_telemetry(captured: Captured, *, sampled: bool) -> Telemetry:
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
     captured._spans = InMemorySpanExporter()
-    captured._logs = InMemoryLogRecordExporter()
+    captured._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # of OpenTelemetry
     captured._metrics = InMemoryMetricReader()
     tracers = TracerProvider(sampler=ALWAYS_ON if sampled else ALWAYS_OFF, shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(captured._spans))

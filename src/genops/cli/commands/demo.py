@@ -98,23 +98,20 @@ def _print_span(console: Console, spans: Sequence[ReadableSpan]) -> None:
     span = next(span for span in spans if s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS in (span.attributes or {}))
     console.print(f"\n[bold]One call as telemetry[/]: span {span.name!r}", highlight=False)
     for name, value in sorted((span.attributes or {}).items()):
-        console.print(f"  {name:<42}{value}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {name:<42}{value!s}", highlight=False, markup=False, soft_wrap=True)
     for event in span.events:
         facts: dict[str, Any] = dict(event.attributes or {})
         console.print(f"  event {event.name}", style="cyan", highlight=False)
         console.print(
-            f"    {', '.join(f'{key}={value}' for key, value in facts.items())}", style="dim", highlight=False
+            f"    {', '.join(f'{key}={value!s}' for key, value in facts.items())}", style="dim", highlight=False
         )
 
 
 def _print_agreement(console: Console, entries: list[LedgerEntry], spans: Sequence[ReadableSpan]) -> bool:
     """Every amount of the ledger is on exactly one span, as the nearest double."""
     booked = sorted(float(entry.cost) for entry in entries if entry.cost is not None)
-    shown = sorted(
-        span.attributes[s.GENOPS_COST_TOTAL]
-        for span in spans
-        if span.attributes and s.GENOPS_COST_TOTAL in span.attributes
-    )
+    attributes = [span.attributes or {} for span in spans]
+    shown = sorted(float(str(found[s.GENOPS_COST_TOTAL])) for found in attributes if s.GENOPS_COST_TOTAL in found)
     total = sum((entry.cost for entry in entries if entry.cost is not None), Decimal(0))
     agrees = booked == shown
     verdict = "[green]agrees[/]" if agrees else "[red]does not agree[/]"

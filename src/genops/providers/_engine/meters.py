@@ -95,7 +95,7 @@ class StreamMeter:
         )
 
 
-class ResponseProxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
+class ResponseProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
     """A vendor's raw response: what the application reads of it is metered, in whatever form it reads."""
 
     def __init__(self, response: Any, body: _Body) -> None:

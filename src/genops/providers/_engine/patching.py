@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Patch:
-    owner: type
+    owner: Any
     name: str
     original: Any
     installed: Any

@@ -21,7 +21,7 @@ __all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of"]
 class StreamSink(Protocol):
     """What watches a stream. Neither method raises; `end` counts the first time only."""
 
-    def feed(self, chunk: Any) -> bool:
+    def feed(self, chunk: Any) -> bool | None:
         """Look at one chunk; True keeps it from the application."""
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None: ...
@@ -85,7 +85,7 @@ async def _apump(chunks: AsyncIterable[Any], reader: _Reader) -> AsyncGenerator[
     reader.sink.end(Outcome.COMPLETED)
 
 
-class StreamProxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
+class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
     """A vendor stream, sync or async, with a sink beside it.
 
     Iterating yields the vendor's own chunks. Leaving the `with` block, `close()` and closing the underlying HTTP
@@ -162,7 +162,7 @@ def _hook_response_close(stream: Any, reader: _Reader) -> None:
             return
 
 
-class ManagerProxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
+class ManagerProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
     """A vendor stream manager: the request is sent on entering, so that is where the call begins.
 
     `enter` runs the vendor's `__enter__` (or awaits its `__aenter__`) inside the governed call and returns what the

@@ -91,7 +91,7 @@ class InstrumentedAdapter:
         registry.patches_of(self.adapter).remove()
 
 
-class _Attributed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt ships no types
+class _Attributed(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
     """A client, a resource or a method, called under given attributes."""
 
     def __init__(self, target: Any, attributes: Mapping[str, Any]) -> None:
