@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance lint types generate check-generated changelog clean
+.PHONY: help setup demo test test-oldest conformance lint types generate check-generated changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -24,6 +24,15 @@ demo: setup ## A governed application on real SDKs against replayed traffic
 
 test: setup ## Every test
 	$(BIN)/python -m pytest -n auto
+
+test-oldest: setup .venv-oldest/.installed ## The adapters against the oldest SDKs in range
+	.venv-oldest/bin/python -m pytest -q -n auto tests/adapters -W ignore::DeprecationWarning
+
+.venv-oldest/.installed: pyproject.toml tests/adapters/oldest.txt
+	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-oldest/bin/python -m pip install --quiet -r tests/adapters/oldest.txt -e '.[cli]' --group dev
+	@touch $@
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
 	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs
@@ -48,4 +57,4 @@ check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/generate.py --check
 
 clean: ## Remove what make made
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

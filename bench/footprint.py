@@ -19,19 +19,17 @@ __all__ = ["main"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 VENVS = Path(os.environ.get("BENCH_VENVS", Path(tempfile.gettempdir()) / "bench-venvs"))
-# In the environment itself: every distribution, with the bytes of its files (compiled ones apart).
+# In the environment itself: every distribution, and the bytes on disk once Python has compiled them.
 _INSTALLED = """
-import importlib.metadata, json, os
-found = {}
+import importlib.metadata, json, os, sysconfig
+found, everything = {}, 0
+for folder, _, files in os.walk(sysconfig.get_path("purelib")):
+    everything += sum(os.path.getsize(os.path.join(folder, name)) for name in files)
 for dist in importlib.metadata.distributions():
     paths = [dist.locate_file(f) for f in dist.files or ()]
-    sizes = [(str(p).endswith(".pyc"), os.path.getsize(p)) for p in paths if os.path.exists(p)]
-    found[dist.metadata["Name"]] = {
-        "version": dist.version,
-        "bytes": sum(size for compiled, size in sizes if not compiled),
-        "compiled_bytes": sum(size for compiled, size in sizes if compiled),
-    }
-print(json.dumps(found))
+    size = sum(os.path.getsize(path) for path in paths if os.path.exists(path) and not str(path).endswith(".pyc"))
+    found[dist.metadata["Name"]] = {"version": dist.version, "bytes": size}
+print(json.dumps({"packages": found, "bytes_with_compiled": everything}))
 """
 _CLOCK = "import time; t = time.perf_counter()\n{statement}\nprint(time.perf_counter() - t)"
 STATEMENTS = {
@@ -82,14 +80,13 @@ def main() -> None:
     python = VENVS / "core" / "bin" / "python"
     if not python.exists():
         parser.error(f"{python} does not exist.   fix: python bench/setup_venvs.py core")
-    packages = installed(python)
+    found = installed(python)
+    packages = found["packages"]
     result = {
         "packages": packages,
         "runtime_packages": len(packages),
         "mib": round(sum(package["bytes"] for package in packages.values()) / 2**20, 1),
-        "mib_with_compiled": round(
-            sum(package["bytes"] + package["compiled_bytes"] for package in packages.values()) / 2**20, 1
-        ),
+        "mib_with_compiled": round(found["bytes_with_compiled"] / 2**20, 1),
         "processes": processes,
         "ms": milliseconds(python, processes),
     }

@@ -44,7 +44,7 @@ STAGES = (
     (2, f"{CORE}.frame", "Frame.make_entry"),
     (2, f"{CORE}.frame", "Frame._deliver"),
     (3, f"{CORE}.ledger", "LedgerEntry.to_json"),
-    (3, f"{CORE}.telemetry", "Telemetry.record"),
+    (2, f"{CORE}.telemetry", "Telemetry.record"),
     (2, f"{CORE}.telemetry", "Telemetry.finish"),
 )
 

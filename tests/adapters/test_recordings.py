@@ -45,7 +45,9 @@ def _client(provider: str, url: str) -> Any:
 def _call(client: Any, exchange: Exchange) -> Any:
     method = client
     for name in GOVERNED[(exchange.provider, exchange.api)].split("."):
-        method = getattr(method, name)
+        method = getattr(method, name, None)
+        if method is None:
+            pytest.skip(f"this version of the SDK has no {name}")
     known = {"model", "messages", "input", "prompt", "max_tokens", "stream", "stream_options", "tools"}
     arguments = {name: value for name, value in exchange.request.items() if name in known}
     rest = {name: value for name, value in exchange.request.items() if name not in known}
