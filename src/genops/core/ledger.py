@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Protocol
 
 from genops.core.usage import INPUT_METERS, OUTPUT_METERS
@@ -108,16 +109,17 @@ class LedgerEntry:
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON-ready values: decimals as plain strings, times as ISO 8601 with Z, nothing for None."""
         found: dict[str, Any] = {"schema_version": LEDGER_SCHEMA_VERSION}
-        for name in _FIELDS:
-            value = getattr(self, name)
-            if value is None or value == () or value == {}:
-                continue
-            found[name] = _plain(value)
+        for name, value in zip(_FIELDS, _read_fields(self), strict=True):
+            kind = type(value)
+            if kind is str or kind is float or kind is bool:
+                found[name] = value
+            elif value is not None and (value or value == 0) and value != ():
+                found[name] = _plain(value)
         return found
 
     def to_json(self) -> bytes:
         """The entry as one line of JSON, without a line end."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+        return _encode(self.to_dict()).encode()
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> LedgerEntry:
@@ -142,6 +144,8 @@ class LedgerEntry:
 
 
 _FIELDS = tuple(item.name for item in fields(LedgerEntry))
+_read_fields = attrgetter(*_FIELDS)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MONEY = ("cost", "list_cost", "reserved", "actual")
 
 
@@ -154,7 +158,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return f"{moment.replace(tzinfo=None).isoformat()}Z"
     if isinstance(value, Outcome):
         return value.value
     if isinstance(value, Mapping):

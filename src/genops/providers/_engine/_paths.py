@@ -14,13 +14,23 @@ __all__ = ["Getter", "compile_path", "get"]
 
 Getter = Callable[[Any, Any, Mapping[str, Any]], Any]  # usage object, response, request
 _SEGMENT = re.compile(r"(\w+)(?:\[(?:(\w+)(?:=([^\]]*))?)?\])?$")
+_NOTHING: Mapping[str, Any] = {}
 _NANOSECONDS = Decimal(1_000_000_000)
 
 
 def get(value: Any, name: str) -> Any:
-    """Read a key or an attribute; None if it is not there."""
-    if isinstance(value, Mapping):
+    """Read a key or an attribute; None if it is not there.
+
+    A vendor's pydantic object is read through its own dictionaries: asking it for what it does not have costs 3 us.
+    """
+    if isinstance(value, dict):
         return value.get(name)
+    fields = getattr(value, "__dict__", _NOTHING)
+    if name in fields:
+        return fields[name]
+    if fields is not _NOTHING and hasattr(type(value), "model_fields"):
+        extra = value.__pydantic_extra__
+        return extra.get(name) if extra else None
     return getattr(value, name, None)
 
 
@@ -61,7 +71,7 @@ def _compile_one(path: str) -> Getter:
 
 def _walk(path: str) -> Callable[[Any], Any]:
     if re.fullmatch(r"\w+", path):
-        return lambda value: value.get(path) if isinstance(value, Mapping) else getattr(value, path, None)
+        return lambda value: get(value, path)
     head, _, rest = path.partition(".")
     matched = _SEGMENT.match(head)
     if matched is None:
@@ -72,7 +82,7 @@ def _walk(path: str) -> Callable[[Any], Any]:
         assert after is not None  # a plain single name was handled above
 
         def step(value: Any) -> Any:
-            inner = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+            inner = get(value, name)
             return None if inner is None else after(inner)
 
         return step

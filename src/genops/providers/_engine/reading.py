@@ -21,6 +21,8 @@ __all__ = ["StreamReader", "provider_of", "read", "region_of"]
 
 _NOTHING: Mapping[str, Any] = {}
 _LONG_RETENTION = "12h"
+# Where chunks of other shapes than OpenAI's keep what counts; the last value wins.
+_RUNNING = ("usageMetadata", "usage_metadata", "x_groq", "candidates", "meta")
 
 
 @cache
@@ -192,7 +194,7 @@ def read(
     not at all. `context` may hold `processing: batch`.
     """
     request = request or _NOTHING
-    chunks = get(response, "chunks") if isinstance(response, Mapping) else None
+    chunks = response.get("chunks") if isinstance(response, dict) else None
     if chunks is not None:
         return _read_chunks(provider, api, chunks, request)
     shape = _shape(provider, api)
@@ -300,7 +302,8 @@ class StreamReader:
             self._usage = usage
             state["service_tier"] = get(chunk, "service_tier") or state.get("service_tier")
             return
-        for name in ("usageMetadata", "usage_metadata", "x_groq", "candidates", "meta"):
+        more = chunk if isinstance(chunk, dict) else getattr(chunk, "__pydantic_extra__", None)
+        for name in _RUNNING if more else ():
             value = get(chunk, name)
             if value is not None:
                 state[name] = value
