@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest conformance lint types generate check-generated changelog clean
+.PHONY: help setup demo test test-oldest conformance lint types generate check-generated bench docs clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -55,6 +55,17 @@ check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/build_usage_shapes.py --check
 	$(BIN)/python tools/build_prices.py --check
 	$(BIN)/python tools/generate.py --check
+
+bench: ## Overhead and price look-ups beside the peers; about twenty minutes
+	$(PYTHON) bench/setup_venvs.py
+	$(PYTHON) bench/overhead/run.py --series verify,verify-metrics --fresh
+	$(PYTHON) bench/overhead/run.py --series time,metrics,total --rounds 3 --scale 0.6 --fresh
+	$(PYTHON) bench/pricing/run.py --rounds 3
+	$(PYTHON) bench/footprint.py
+	$(PYTHON) bench/report.py
+
+docs: setup ## Check that the pages' code runs and their links lead somewhere
+	$(BIN)/python -m pytest -q tests/docs
 
 clean: ## Remove what make made
 	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -28,8 +28,8 @@ def get(value: Any, name: str) -> Any:
     fields = getattr(value, "__dict__", _NOTHING)
     if name in fields:
         return fields[name]
-    if fields is not _NOTHING and hasattr(type(value), "model_fields"):
-        extra = value.__pydantic_extra__
+    extra = getattr(value, "__pydantic_extra__", _NOTHING)
+    if extra is not _NOTHING:
         return extra.get(name) if extra else None
     return getattr(value, name, None)
 
