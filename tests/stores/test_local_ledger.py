@@ -133,7 +133,7 @@ def test_child_after_fork_keeps_its_own_journal(tmp_path: Path) -> None:
             "ignore",
             "-c",
             "import os, sys; sys.path.insert(0, sys.argv[2])\n"
-            "from pathlib import Path; from test_ledger import _entry; from genops.stores import open_ledger\n"
+            "from pathlib import Path; from test_local_ledger import _entry; from genops.stores import open_ledger\n"
             "ledger = open_ledger(Path(sys.argv[1])); ledger.append(_entry('before'))\n"
             "pid = os.fork()\n"
             "ledger.append(_entry('child' if pid == 0 else 'parent-2'))\n"
