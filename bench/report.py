@@ -29,6 +29,7 @@ ORDER = (
     *("bare", "floor", "floor_same", "genops"),
     *("openllmetry", "openinference", "openlit", "otel_genai", "langfuse", "logfire"),
 )
+PEERS = ORDER[4:]
 PACKAGES = {
     "genops": "genops-ai",
     "openllmetry": "opentelemetry-instrumentation-openai",
@@ -77,6 +78,22 @@ def added(series: str) -> dict[str, Any]:
                 cell["booked_per_call"] = min(r["booked"] for r in rounds)
             found.setdefault(subject, {})[scenario] = cell
     return found
+
+
+def provenance(series: str) -> dict[str, Any] | None:
+    """How a series came about: rounds, scale, the builds of genops that were measured, and what else the machine did."""
+    found = [row for row in rows(f"overhead-{series}") if "scenarios" in row]
+    if not found:
+        return None
+    scales = {row["options"][row["options"].index("--scale") + 1] for row in found if "--scale" in row["options"]}
+    own = [row for row in found if row["subject"] == "genops"]
+    loads = [row["load"] for row in found]
+    return {
+        "rounds": len(own),
+        "scale": ", ".join(sorted(scales)),
+        "builds": sorted({row.get("build") or "not recorded" for row in own}),
+        "load": f"{min(loads):.1f}..{max(loads):.1f}",
+    }
 
 
 def carried() -> dict[str, Any]:
@@ -132,6 +149,7 @@ def summary() -> dict[str, Any]:
         "time": added("time"),
         "metrics": added("metrics"),
         "total": added("total"),
+        "provenance": {series: made for series in ("time", "metrics", "total") if (made := provenance(series))},
         "carries": carried(),
         "pricing": prices(),
         "footprint": json.loads(footprint.read_text()) if footprint.exists() else None,
@@ -233,6 +251,55 @@ def footprint_table(found: dict[str, Any]) -> str:
     return table(["genops-ai without extras", "measured", "goal"], body)
 
 
+def provenance_table(found: dict[str, Any]) -> str:
+    body = [[series, str(p["rounds"]), p["scale"], ", ".join(p["builds"]), p["load"]] for series, p in found.items()]
+    return table(["series", "rounds", "scale", "build of genops", "load of the machine, 1 minute"], body)
+
+
+def goals_table(found: dict[str, Any]) -> str:
+    """The goals, and whether these measurements meet them."""
+    body = []
+
+    def goal(name: str, wanted: str, measured: str, met: bool) -> None:
+        body.append([name, wanted, measured, "yes" if met else "**no**"])
+
+    for series in ("time", "metrics"):
+        measured = found[series]
+        own = measured.get("genops")
+        if own is None:
+            continue
+        label = "spans only" if series == "time" else "with metrics and logs"
+        for scenario, limit in (("chat", 1.6), ("stream", 2.0)):
+            for floor in ("floor_same", "floor"):
+                ratio = own[scenario]["added_us"]["median"] / measured[floor][scenario]["added_us"]["median"]
+                goal(f"{scenario} over {floor}, {label}", f"at most {limit}", f"{ratio:.2f}", ratio <= limit)
+        for scenario in own:
+            added_us = own[scenario]["added_us"]["median"]
+            less = [p for p in PEERS if p in measured and measured[p][scenario]["added_us"]["median"] <= added_us]
+            wanted, text = "less than every peer", f"not less than {', '.join(less)}" if less else "less than all"
+            goal(f"{SCENARIOS[scenario]}, {label}", wanted, text, not less)
+    if found["pricing"]:
+        own, peer = found["pricing"]["genops PriceBook.price"], found["pricing"]["litellm.completion_cost"]
+        ratio = min(
+            rate["median"] / peer["per_cpu_second"][case]["median"] for case, rate in own["per_cpu_second"].items()
+        )
+        goal("price lookups over litellm's, the least of the cases", "at least 10", f"{ratio:.1f}", ratio >= 10)
+        wrong = [len(entry["golden"]["differing"]) for entry in (own, peer)]
+        goal("golden cases that differ", f"at most litellm's {wrong[1]}", str(wrong[0]), wrong[0] <= wrong[1])
+    if found["footprint"]:
+        footprint = found["footprint"]
+        imported = footprint["ms"]["import genops"]["median"]
+        goal("import genops, ms", "under 50", f"{imported:g}", imported < 50)
+        goal(
+            "installed and compiled, MiB",
+            "under 40",
+            f"{footprint['mib_with_compiled']:g}",
+            footprint["mib_with_compiled"] < 40,
+        )
+        goal("runtime packages", "under 12", str(footprint["runtime_packages"]), footprint["runtime_packages"] < 12)
+    return table(["what", "goal", "measured", "met"], body)
+
+
 def versions_table(found: dict[str, dict[str, str]]) -> str:
     body = []
     for subject, pins in found.items():
@@ -244,7 +311,11 @@ def versions_table(found: dict[str, dict[str, str]]) -> str:
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:
-    made = {"versions": versions_table(found["versions"])}
+    made = {
+        "versions": versions_table(found["versions"]),
+        "provenance": provenance_table(found["provenance"]),
+        "goals": goals_table(found),
+    }
     for series in ("time", "metrics"):
         if "genops" in found[series]:
             made[series] = overhead_table(found[series])

@@ -10,10 +10,12 @@ that happens in the background), `verify` and `verify-metrics` (what the telemet
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -66,6 +68,16 @@ def run_worker(series: str, subject: str, options: list[str]) -> dict[str, Any]:
     return row
 
 
+def hold_machine() -> Any:
+    """One benchmark at a time: two would measure each other, and share their rows. Keep what is returned."""
+    held = (Path(tempfile.gettempdir()) / "genops-bench.lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("another benchmark is running on this machine.   fix: wait until it has ended")
+    return held
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
@@ -75,6 +87,7 @@ def main() -> None:
     parser.add_argument("--scenarios", default="", help="of chat,stream,async100,embeddings")
     parser.add_argument("--fresh", action="store_true", help="drop earlier rows of these series")
     args = parser.parse_args()
+    held = hold_machine()
     RESULTS.mkdir(exist_ok=True)
     shuffle = random.Random(7).shuffle
     for series in args.series.split(","):
@@ -91,6 +104,7 @@ def main() -> None:
             shuffle(names)
             for name in names:
                 run_worker(series, name, options if once else [*options, "--scale", str(args.scale)])
+    held.close()
 
 
 if __name__ == "__main__":

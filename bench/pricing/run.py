@@ -6,9 +6,11 @@ python bench/pricing/run.py --rounds 3
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,6 +33,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
+    held = (Path(tempfile.gettempdir()) / "genops-bench.lock").open("w")  # as in overhead/run.py
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("another benchmark is running on this machine.   fix: wait until it has ended")
     RESULTS.mkdir(exist_ok=True)
     rows = []
     for _ in range(rounds):
@@ -47,6 +54,7 @@ def main() -> None:
             note = f" golden: {len(golden['differing'])} of {golden['cases']} differ" if golden else ""
             print(library, rows[-1]["version"], rates, note, flush=True)
     (RESULTS / "pricing.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    held.close()
 
 
 if __name__ == "__main__":
