@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import genops
 from genops.core.cost import Cost, CostStatus, Unpriced
 from genops.core.pricing import PriceBook, PriceQuery
 from genops.core.rates import Rates
-from genops.core.usage import Usage
+from genops.core.usage import METERS, Usage
 
 CASES = json.loads((Path(__file__).parents[2] / "spec/vectors/cost/golden.json").read_text())["cases"]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -135,6 +135,36 @@ def test_cost_is_additive_below_the_first_tier(left: int, right: int, output: in
     assert isinstance(first, Cost)
     assert isinstance(second, Cost)
     assert together.amount == first.amount + second.amount
+
+
+@given(
+    st.sampled_from(CASES),
+    st.dictionaries(st.sampled_from(sorted(METERS)), st.integers(0, 400_000), max_size=5),
+    st.sampled_from([None, "flex", "priority", "batch"]),
+)
+def test_a_cost_without_its_lines_is_the_same_cost(
+    case: dict[str, Any], used: dict[str, int], tier: str | None
+) -> None:
+    """Leaving the lines out changes nothing but the lines."""
+    query = _query(case["model"], case["provider"], service_tier=tier)
+    full, short = BOOK.price(Usage(used), query), BOOK.price(Usage(used), query, lines=False)
+
+    assert full._replace(lines=()) == short._replace(lines=()) if isinstance(full, Cost) else full == short
+
+
+def test_the_hour_of_a_price_is_not_that_of_the_wall_clock() -> None:
+    """One in the morning in Berlin is still the day before, for a price that changes at midnight UTC."""
+    changed = datetime(2026, 1, 2, 1, tzinfo=UTC)
+    row = {"id": "m", "match": {"equals": "m"}, "prices": [_from("2026-01-01", "1"), _from("2026-01-02", "2")]}
+    book = PriceBook({"version": "t", "currency": "USD", "providers": {"p": {"models": [row], "fallback": []}}})
+    for zone, amount in ((UTC, 2), (timezone(timedelta(hours=2)), 1)):
+        cost = book.price(Usage({"input": 1}), _query("m", "p", at=changed.replace(tzinfo=zone)))
+        assert isinstance(cost, Cost)
+        assert amount == cost.amount
+
+
+def _from(day: str, price: str) -> dict[str, Any]:
+    return {"when": {"from": day}, "meters": {"input": {"price": price, "per": 1}}}
 
 
 def test_a_hundred_thousand_tiny_calls_lose_nothing() -> None:

@@ -6,15 +6,13 @@ call reserves against `Unlimited`, which always grants and keeps no count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Account", "Reservation", "Unlimited"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """A granted upper bound: `amount` in `unit` (USD, tokens, requests) against the budget named `budget`."""
 
     amount: Decimal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["Cost", "CostSource", "CostStatus", "PriceLine", "Unpriced"]
 
@@ -42,8 +43,7 @@ class PriceLine:
     multiplier: Decimal = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a call cost.
 
     `amount` is what the user pays (contract rates applied), `list_amount` the list price of the same usage, None if

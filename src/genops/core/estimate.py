@@ -13,6 +13,7 @@ __all__ = ["estimate_input", "estimate_tokens", "generated_characters", "output_
 
 _CHARACTERS_PER_TOKEN = 4  # Latin text; OpenAI's and Anthropic's guidance
 _TEXT_LIMIT = 400_000  # characters looked at for their class; the rest is taken to be like them
+_IMAGES = frozenset({"image_url", "image", "input_image"})
 _IMAGE_TOKENS = 1_000  # an image part: between 85 (low detail) and about 1,600 tokens at the large providers
 _MESSAGE_TOKENS = 4  # role and separators
 _PAYLOADS = ("messages", "input", "prompt", "system", "instructions", "tools", "contents", "response_format")
@@ -37,25 +38,42 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_input(request: Mapping[str, Any]) -> int:
     """Tokens of everything in a request that goes to the model. Iterators are not consumed and count nothing."""
-    return sum(_tokens(request[name], 0) for name in _PAYLOADS if name in request)
+    tokens = 0
+    for name in _PAYLOADS:
+        if name in request:
+            tokens += _tokens(request[name], 0)
+    return tokens
 
 
 def _tokens(value: Any, depth: int) -> int:
     if isinstance(value, str):
-        return estimate_tokens(value)
+        return -(-len(value) // _CHARACTERS_PER_TOKEN) if value.isascii() else estimate_tokens(value)
     if depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
         return 0
-    if isinstance(value, Mapping):
-        if value.get("type") in ("image_url", "image", "input_image"):
-            return _IMAGE_TOKENS
-        tokens = sum(_tokens(item, depth + 1) for key, item in value.items() if key not in ("role", "type"))
-        return tokens + (_MESSAGE_TOKENS if "role" in value else 0)
+    if isinstance(value, dict):
+        return _tokens_of_part(value, depth)
     if isinstance(value, list | tuple):
         if value and isinstance(value[0], int):
             return len(value)  # already tokens
-        return sum(_tokens(item, depth + 1) for item in value)
+        tokens = 0
+        for item in value:
+            tokens += _tokens(item, depth + 1)
+        return tokens
+    if isinstance(value, Mapping):
+        return _tokens_of_part(value, depth)
     fields = getattr(value, "__dict__", None)  # a vendor object: an earlier answer given back
     return _tokens(fields, depth + 1) if isinstance(fields, dict) else 0
+
+
+def _tokens_of_part(part: Mapping[str, Any], depth: int) -> int:
+    kind = part.get("type")  # in the schema of a tool it may be a list
+    if isinstance(kind, str) and kind in _IMAGES:
+        return _IMAGE_TOKENS
+    tokens = _MESSAGE_TOKENS if "role" in part else 0
+    for key, item in part.items():
+        if key != "role" and key != "type":
+            tokens += _tokens(item, depth + 1)
+    return tokens
 
 
 def output_bound(request: Mapping[str, Any]) -> int | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,34 +21,18 @@ from genops.core.cost_context import CostContext, open_contexts
 from genops.core.decision import Decision
 from genops.core.errors import BudgetBlocked, GenOpsBlocked
 from genops.core.ids import new_id
-from genops.core.ledger import LedgerEntry, Outcome
-from genops.core.policy import PolicyInput
+from genops.core.ledger import LedgerEntry, Outcome, entry_of
+from genops.core.plan import CallFacts, CallPlan
+from genops.core.policy import PolicyInput, Ruling
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import Runtime
 from genops.core.usage import Reading, Usage, UsageSource
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
 
-_SILENT = Reading()
+_SILENT, _NOTHING, _ONE = Reading(), Usage(), Decimal(1)
 _NOT_BILLED = Cost(Decimal(0), Decimal(0), CostStatus.FREE, CostSource.LIST)
 _TOKEN_OPERATIONS = frozenset({"inference", "embedding"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFacts:
-    """What is known of a call before it is made. Names as in `LedgerEntry`."""
-
-    provider: str
-    api: str
-    operation: str
-    operation_type: str
-    operation_name: str
-    request_model: str | None = None
-    server_address: str | None = None
-    server_port: int | None = None
-    region: str | None = None
-    streamed: bool = False
-    processing: str | None = None  # batch
 
 
 class Scope:
@@ -70,7 +53,6 @@ class Frame:
 
     __slots__ = (
         "_ticket",
-        "attribution",
         "call_id",
         "child_accounted",
         "contexts",
@@ -84,6 +66,7 @@ class Frame:
         "output_bound",
         "owner",
         "parent",
+        "plan",
         "request",
         "reservation",
         "runtime",
@@ -92,13 +75,11 @@ class Frame:
         "started_ns",
     )
 
-    def __init__(
-        self, runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution
-    ) -> None:
+    def __init__(self, runtime: Runtime, plan: CallPlan, request: Mapping[str, Any]) -> None:
         self.runtime = runtime
-        self.facts = facts
+        self.plan = plan
+        self.facts: CallFacts = plan.facts
         self.request = request
-        self.attribution = attribution
         self.started_ns = time.time_ns()
         self.started_at: datetime = runtime.clock()
         self.call_id = new_id(self.started_ns // 1_000_000)
@@ -138,33 +119,48 @@ class Frame:
             raise blocked
 
     def _decide(self, upper_bound: Decimal | None) -> Decision:
-        runtime, facts = self.runtime, self.facts
-        decision = runtime.rules.decide(self.attribution)
-        if facts.operation_type == "batch":
-            return decision  # the money was spent when the batch ran; reading its results spends none
-        call = PolicyInput(
-            attribution=self.attribution,
+        ruling, scoped = self.plan.ruling, enforcement.scoped()
+        if ruling is None or not ruling.is_current:
+            ruling = self.plan.ruling = self._rule()
+        if not scoped and ruling.covers(upper_bound):
+            return ruling.decision
+        decision = self.runtime.rules.decide(self.plan.attribution)
+        if self.facts.operation_type == "batch":
+            return decision
+        call = self._policy_input(upper_bound)
+        for policies in (self.runtime.policies, *scoped):
+            decision = policies.evaluate(call, decision)
+        return decision
+
+    def _rule(self) -> Ruling:
+        """What is decided about every call of this plan."""
+        by_rules = self.runtime.rules.decide(self.plan.attribution)
+        if self.facts.operation_type == "batch":  # the money was spent when it ran; reading its results spends none
+            return Ruling.always(by_rules)
+        return self.runtime.policies.rule(self._policy_input(None), by_rules)
+
+    def _policy_input(self, upper_bound: Decimal | None) -> PolicyInput:
+        facts = self.facts
+        return PolicyInput(
+            attribution=self.plan.attribution,
             provider=facts.provider,
             model=facts.request_model,
             region=facts.region,
             operation=facts.operation,
             estimated_cost=upper_bound,
         )
-        decision = runtime.policies.evaluate(call, decision)
-        for policies in enforcement.scoped():
-            decision = policies.evaluate(call, decision)
-        return decision
 
     def _estimate(self) -> tuple[Decimal, str, Decimal | None]:
         """The reservation and its unit, and the upper bound in money where there is a price."""
-        if self.facts.operation_type not in _TOKEN_OPERATIONS:
-            return Decimal(1), "requests", None
-        self.input_estimate = estimate.estimate_input(self.request)
-        quantities: dict[str, int | Decimal] = {"input": self.input_estimate}
-        if self.facts.operation_type == "inference":
+        kind = self.facts.operation_type
+        if kind not in _TOKEN_OPERATIONS:
+            return _ONE, "requests", None
+        quantities: dict[str, int | Decimal] = {}
+        quantities["input"] = self.input_estimate = estimate.estimate_input(self.request)
+        if kind == "inference":
             self.output_bound = estimate.output_bound(self.request)
             quantities["output"] = self.output_bound or self.runtime.default_output_bound
-        priced = self.runtime.book.price(Usage(quantities), self.query(_SILENT))
+        priced = self.runtime.book.price(Usage(quantities), self.query(_SILENT), lines=False)
         if isinstance(priced, Unpriced) or priced.currency != "USD":
             return Decimal(sum(quantities.values())), "tokens", None
         return priced.amount, "USD", priced.amount
@@ -228,12 +224,12 @@ class Frame:
             usage = self._estimated_usage(characters)
             if usage is None:
                 return reading, self._price_unmetered(reading)
-            reading = replace(reading, usage=usage)
-        return reading, self.runtime.book.price(reading.usage or Usage(), self.query(reading))
+            reading = reading._replace(usage=usage)
+        return reading, self.runtime.book.price(reading.usage or _NOTHING, self.query(reading), lines=False)
 
     def _price_unmetered(self, reading: Reading) -> Cost | Unpriced:
         """A completed call that consumes nothing countable is free where the book says so, and unpriced elsewhere."""
-        cost = self.runtime.book.price(Usage(), self.query(reading))
+        cost = self.runtime.book.price(_NOTHING, self.query(reading), lines=False)
         if isinstance(cost, Cost) and cost.status is not CostStatus.FREE:
             return Unpriced("the response states no usage", cost.price_data_version)
         return cost
@@ -266,65 +262,41 @@ class Frame:
         self, reading: Reading, priced: Cost | Unpriced | None, outcome: Outcome, error_type: str | None
     ) -> LedgerEntry:
         """The entry of this call as it stands; booking it is the caller's."""
-        facts, attribution, usage = self.facts, self.attribution, reading.usage
-        cost = priced if isinstance(priced, Cost) else None
-        unpriced = priced if isinstance(priced, Unpriced) else None
-        decision, reservation = self.decision, self.reservation
+        usage, decision, reservation, first_ns = reading.usage, self.decision, self.reservation, self.first_chunk_ns
         assert decision is not None  # admit() decided
         trace_id, span_id = self.runtime.telemetry.ids(self.span)
-        now_ns = time.time_ns()
-        return LedgerEntry(
-            call_id=self.call_id,
-            parent_call_id=self.parent.call_id if self.parent is not None else None,
-            trace_id=trace_id,
-            span_id=span_id,
-            started_at=self.started_at,
-            duration_ms=(now_ns - self.started_ns) / 1e6,
-            time_to_first_chunk_ms=None
-            if self.first_chunk_ns is None
-            else (self.first_chunk_ns - self.started_ns) / 1e6,
-            outcome=outcome,
-            error_type=error_type,
-            provider=facts.provider,
-            api=facts.api,
-            operation=facts.operation,
-            operation_type=facts.operation_type,
-            request_model=facts.request_model,
-            response_model=reading.response_model,
-            response_id=reading.response_id,
-            streamed=facts.streamed,
-            service_tier=reading.service_tier,
-            region=reading.region or facts.region,
-            server_address=facts.server_address,
-            team=attribution.team,
-            project=attribution.project,
-            environment=attribution.environment,
-            customer_id=attribution.customer_id,
-            cost_center=attribution.cost_center,
-            feature=attribution.feature,
-            session_id=attribution.session_id,
-            tags=attribution.tags,
-            usage=usage.quantities if usage is not None else {},
-            usage_source=usage.source.value if usage is not None else None,
-            usage_flags=usage.flags if usage is not None else (),
-            reasoning_tokens=usage.reasoning_tokens if usage is not None else None,
-            cost_status=None if priced is None else cost.status.value if cost else CostStatus.UNPRICED.value,
-            cost_source=cost.source.value if cost else None,
-            cost=cost.amount if cost else None,
-            list_cost=cost.list_amount if cost else None,
-            currency=cost.currency if cost else "USD",
-            priced_model=cost.priced_model if cost else None,
-            price_data_version=priced.price_data_version if priced is not None else None,
-            unpriced_reason=unpriced.reason if unpriced else None,
-            missing_meters=cost.missing_meters if cost else (),
-            policy_result=decision.result.value,
-            policy_reason_code=decision.reason_code,
-            policy_name=decision.policy_name,
-            reserved=reservation.amount if reservation else None,
-            actual=_actual(reservation, cost, usage),
-            accounting_unit=reservation.unit if reservation else None,
-            budget_name=reservation.budget if reservation else None,
-        )
+        own: dict[str, Any] = {
+            "call_id": self.call_id,
+            "parent_call_id": self.parent.call_id if self.parent is not None else None,
+            "trace_id": trace_id,
+            "span_id": span_id,
+            "started_at": self.started_at,
+            "duration_ms": (time.time_ns() - self.started_ns) / 1e6,
+            "time_to_first_chunk_ms": None if first_ns is None else (first_ns - self.started_ns) / 1e6,
+            "outcome": outcome,
+            "error_type": error_type,
+            "response_model": reading.response_model,
+            "response_id": reading.response_id,
+            "service_tier": reading.service_tier,
+            "region": reading.region or self.facts.region,
+            "policy_result": decision.result.value,
+            "policy_reason_code": decision.reason_code,
+            "policy_name": decision.policy_name,
+            "usage": {},
+        }
+        if usage is not None:
+            own["usage"] = usage.quantities
+            own["usage_source"] = usage.source.value
+            own["usage_flags"] = usage.flags
+            own["reasoning_tokens"] = usage.reasoning_tokens
+        if priced is not None:
+            _add_price(own, priced)
+        if reservation is not None:
+            own["reserved"] = reservation.amount
+            own["accounting_unit"] = reservation.unit
+            own["budget_name"] = reservation.budget
+            own["actual"] = _actual(reservation, priced, usage)
+        return entry_of(self.plan.shared, own)
 
     # -- batches -------------------------------------------------------------------------------------------------------
 
@@ -332,7 +304,7 @@ class Frame:
         """Book one answered request of a batch under this frame."""
         self.items_cost = (self.items_cost or Decimal(0)) + (entry.cost or Decimal(0))
         self._deliver(entry)
-        self.runtime.telemetry.record(self.span, entry)
+        self.runtime.telemetry.record(self, entry)
 
     def settle_batch(self, outcome: Outcome, error_type: str | None) -> None:
         """Close a batch: its items are booked, its span carries their sum. A batch without items leaves no trace."""
@@ -351,7 +323,7 @@ class Frame:
     def _publish(self, entry: LedgerEntry) -> None:
         self._deliver(entry)
         self.runtime.telemetry.finish(self, entry)
-        self.runtime.telemetry.record(self.span, entry)
+        self.runtime.telemetry.record(self, entry)
 
     def _deliver(self, entry: LedgerEntry) -> None:
         for sink in self.runtime.sinks:
@@ -365,13 +337,27 @@ class Frame:
                 parent = parent.parent
 
 
-def _actual(reservation: Reservation | None, cost: Cost | None, usage: Usage | None) -> Decimal | None:
+def _add_price(own: dict[str, Any], priced: Cost | Unpriced) -> None:
+    own["price_data_version"] = priced.price_data_version
+    own["currency"] = "USD"
+    if isinstance(priced, Unpriced):
+        own["cost_status"] = CostStatus.UNPRICED.value
+        own["unpriced_reason"] = priced.reason
+        return
+    own["cost_status"] = priced.status.value
+    own["cost_source"] = priced.source.value
+    own["cost"] = priced.amount
+    own["list_cost"] = priced.list_amount
+    own["currency"] = priced.currency
+    own["priced_model"] = priced.priced_model
+    own["missing_meters"] = priced.missing_meters
+
+
+def _actual(reservation: Reservation, priced: Cost | Unpriced | None, usage: Usage | None) -> Decimal:
     """What the call used, in the unit of its reservation. An unknown amount stands at what was reserved, and the entry
     says `unpriced`: the accounting invariant wants a figure, and the bound is the one that cannot be too low."""
-    if reservation is None:
-        return None
     if reservation.unit == "USD":
-        return cost.amount if cost is not None else reservation.amount
+        return priced.amount if isinstance(priced, Cost) else reservation.amount
     if reservation.unit == "tokens":
         return Decimal((usage.input_tokens or 0) + (usage.output_tokens or 0)) if usage is not None else Decimal(0)
     return reservation.amount
@@ -386,6 +372,6 @@ def open_frame(runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], a
 
     `request` holds the call's arguments; it is read for estimates and never kept beyond the call.
     """
-    frame = Frame(runtime, facts, request, attribution)
+    frame = Frame(runtime, runtime.plans.of(facts, attribution), request)
     frame.admit()
     return frame

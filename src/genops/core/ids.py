@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import random
+from functools import lru_cache
+from random import getrandbits
 
 __all__ = ["derived_id", "new_id"]
 
@@ -16,15 +17,24 @@ def new_id(unix_ms: int) -> str:
 
     Source: github.com/ulid/spec.
     """
-    return _encode(unix_ms << 80 | random.getrandbits(80))
+    pairs, high, low = _PAIRS, getrandbits(40), getrandbits(40)
+    return (
+        f"{_of_time(unix_ms)}"
+        f"{pairs[high >> 30]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        f"{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+    )
 
 
 def derived_id(*parts: str) -> str:
     """Return the id that always belongs to `parts`, so that reading the same batch result twice books it once."""
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return _encode(int.from_bytes(digest[:16]))
+    return _encode(int.from_bytes(digest[:16]), 26)
 
 
-def _encode(value: int) -> str:
-    pairs = _PAIRS
-    return "".join([pairs[value >> shift & 1023] for shift in range(120, -1, -10)])
+@lru_cache(maxsize=8)
+def _of_time(unix_ms: int) -> str:
+    return _encode(unix_ms, 10)
+
+
+def _encode(value: int, characters: int) -> str:
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * characters - 10, -1, -10)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import translate
@@ -29,6 +29,7 @@ __all__ = [
     "PolicyMode",
     "PolicySet",
     "Result",
+    "Ruling",
     "Unknown",
     "Violation",
     "register_policy",
@@ -191,6 +192,29 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE).match
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What policies say to calls of one kind: `decision`, as long as a call costs at most `limit` USD."""
+
+    decision: Decision
+    limit: Decimal | None
+    registered: PolicySet
+
+    @classmethod
+    def always(cls, decision: Decision) -> Ruling:
+        """The same decision, whatever the policies say."""
+        return cls(decision=decision, limit=None, registered=_registered)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no policy has been registered or taken away since."""
+        return self.registered is _registered
+
+    def covers(self, cost: Decimal | None) -> bool:
+        """Whether `decision` is the answer to a call of at most `cost`; None is a cost without a known bound."""
+        return self.limit is None or (cost is not None and cost <= self.limit)
+
+
 class PolicySet:
     """Policies, evaluated together: every rule of every policy that matches, and the most severe one decides."""
 
@@ -215,21 +239,34 @@ class PolicySet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PolicySet) and self.policies == other.policies
 
+    def rule(self, call: PolicyInput, prior: Decision = ALLOWED) -> Ruling:
+        """Return what is decided about all calls that differ from `call` in nothing but their cost."""
+        registered = _registered
+        matching = [
+            policy for policy in (*self._candidates(call), *registered._candidates(call)) if policy.matches(call)
+        ]
+        limits = [policy.max_cost_per_request for policy in matching if policy.max_cost_per_request is not None]
+        free = replace(call, estimated_cost=Decimal(0))  # breaks no limit
+        return Ruling(
+            decision=self._decided(matching, free, prior),
+            limit=min(limits, default=None),
+            registered=registered,
+        )
+
     def evaluate(self, call: PolicyInput, prior: Decision = ALLOWED) -> Decision:
         """Return the decision on `call`, `prior` findings included. Warnings are logged once per process and rule."""
         if not self.policies and not _registered.policies:
             return prior
-        found = list(prior.violations)
-        for policy in (*self._candidates(call), *_registered._candidates(call)):
-            if policy.matches(call):
-                found.extend(policy.violations(call))
-        if len(found) == len(prior.violations):
-            return prior
-        for violation in found[len(prior.violations) :]:
+        candidates = (*self._candidates(call), *_registered._candidates(call))
+        return self._decided([policy for policy in candidates if policy.matches(call)], call, prior)
+
+    def _decided(self, matching: Iterable[Policy], call: PolicyInput, prior: Decision) -> Decision:
+        found = [violation for policy in matching for violation in policy.violations(call)]
+        for violation in found:
             if violation.result is Result.WARNING:
                 key = (violation.rule, violation.reason_code, call.provider, call.model)
                 warn_once(key, f"{violation.message}\n  fix: {violation.fix}")
-        return Decision.of(found)
+        return Decision.of((*prior.violations, *found)) if found else prior
 
     def _candidates(self, call: PolicyInput) -> list[Policy]:
         """The policies that may match, in their order."""

@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from genops.core._price_rows import Meter, Row, find_model, price_in_force, variant_in_force
 from genops.core.cost import Cost, CostSource, CostStatus, PriceLine, Unpriced
@@ -47,10 +47,10 @@ _FALLBACKS = {
     "pages_annotated": ("pages",),
 }
 _CACHE_LIMIT = 4096
+_POWERS_OF_TEN = frozenset({1, 1000, 1_000_000})  # dividing a price by one of them is exact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceQuery:
+class PriceQuery(NamedTuple):
     """What besides usage decides a price. Models and tiers are in the provider's words; `at` is aware."""
 
     provider: str
@@ -78,6 +78,7 @@ class _Resolved:
     discount: Decimal = _ONE
     free: bool = False
     reason: str | None = None  # why there is no price
+    plain: dict[str, Decimal] = field(default_factory=dict)  # price of one, for meters without tiers or minimum
 
 
 @cache
@@ -101,12 +102,19 @@ class PriceBook:
         """The book with the prices this distribution ships."""
         return cls(_bundled(), rates)
 
-    def price(self, usage: Usage, query: PriceQuery) -> Cost | Unpriced:
+    def price(self, usage: Usage, query: PriceQuery, *, lines: bool = True) -> Cost | Unpriced:
         """Return what `usage` cost, exact to 12 places, in USD.
 
         A model without a price gives `Unpriced`, never a guess; a meter without one is listed in `missing_meters`.
+        Without `lines` the amounts are the same and how they came about is left out, in a third of the time.
         """
-        at = query.at
+        resolved = self._resolved_for(query)
+        cost = (None if lines else self._plain_cost(usage, resolved)) or self._cost(usage, resolved)
+        if query.reported_cost is not None:
+            return self._reported(query.reported_cost, cost, resolved)
+        return cost
+
+    def _resolved_for(self, query: PriceQuery) -> _Resolved:
         key = (
             query.provider,
             query.response_model,
@@ -115,9 +123,7 @@ class PriceBook:
             query.processing,
             query.region,
             query.deployment_type,
-            at.toordinal(),
-            at.hour,
-            at.minute,
+            query.at.timestamp() // 60,  # no price changes within a minute
         )
         resolved = self._resolved.get(key)
         if resolved is None:
@@ -125,10 +131,28 @@ class PriceBook:
             if len(self._resolved) >= _CACHE_LIMIT:
                 self._resolved.clear()
             self._resolved[key] = resolved
-        cost = self._cost(usage, resolved)
-        if query.reported_cost is not None:
-            return self._reported(query.reported_cost, cost, resolved)
-        return cost
+        return resolved
+
+    def _plain_cost(self, usage: Usage, resolved: _Resolved) -> Cost | None:
+        """The cost of usage of which every meter has one list price, as most have; None for any other."""
+        prices, amount = resolved.plain, _ZERO
+        if not prices:
+            return None
+        for name, quantity in usage.quantities.items():
+            price = prices.get(name)
+            if price is None:
+                return None
+            amount = _EXACT.fma(price, quantity, amount)
+        amount = _rounded(amount)
+        estimated = usage.source is UsageSource.ESTIMATED
+        return Cost(
+            amount,
+            amount,
+            CostStatus.ESTIMATED if estimated else CostStatus.PRICED,
+            CostSource.LIST,
+            priced_model=resolved.model,
+            price_data_version=self.version,
+        )
 
     def _reported(self, amount: Decimal, table: Cost | Unpriced, resolved: _Resolved) -> Cost:
         listed = table if isinstance(table, Cost) else None
@@ -298,6 +322,18 @@ class PriceBook:
             factor = _factor(facts, what, value, row["id"]) if value is not None else None
             if factor is not None:
                 resolved.factor *= factor
+        resolved.plain = _plain_prices(resolved)
+
+
+def _plain_prices(resolved: _Resolved) -> dict[str, Decimal]:
+    """The price of one of each meter that has a single one; none where the user's rates or a fee change the sum."""
+    if resolved.custom or resolved.discount != _ONE or resolved.reason is not None or "requests" in resolved.meters:
+        return {}
+    return {
+        name: _product(1, meter.price, meter.per, resolved.factor if name in _TOKENS else _ONE)
+        for name, meter in resolved.meters.items()
+        if not meter.tiers and name not in resolved.minimum and meter.per in _POWERS_OF_TEN
+    }
 
 
 def _factor(facts: Mapping[str, Any], what: str, value: str, model: str) -> Decimal | None:
@@ -320,6 +356,5 @@ def _product(quantity: int | Decimal, price: Decimal, per: int, factor: Decimal)
 
 
 def _rounded(amount: Decimal) -> Decimal:
-    """Half-even at 12 places, the precision of the ledger; most amounts have fewer and stay as they are."""
-    exponent = amount.as_tuple().exponent
-    return amount.quantize(_PLACES, context=_EXACT) if isinstance(exponent, int) and exponent < -12 else amount
+    """Half-even at 12 places, the precision of the ledger, without trailing zeros."""
+    return _EXACT.normalize(amount.quantize(_PLACES, context=_EXACT))

@@ -13,6 +13,7 @@ from genops.core.attribution import AttributionRules
 from genops.core.budget import Account, Unlimited
 from genops.core.cost import Cost, Unpriced
 from genops.core.ledger import LedgerSink
+from genops.core.plan import Plans
 from genops.core.policy import PolicySet
 from genops.core.usage import Usage
 
@@ -28,7 +29,7 @@ _SEEN_LIMIT = 10_000  # response ids remembered; about 2 MB
 class Pricer(Protocol):
     """Turns usage into money; the price book is one."""
 
-    def price(self, usage: Usage, query: PriceQuery) -> Cost | Unpriced: ...
+    def price(self, usage: Usage, query: PriceQuery, *, lines: bool = True) -> Cost | Unpriced: ...
 
 
 class SeenResponses:
@@ -63,6 +64,7 @@ class Runtime:
     account: Account = field(default_factory=Unlimited)
     sinks: tuple[LedgerSink, ...] = ()
     seen: SeenResponses = field(default_factory=SeenResponses)
+    plans: Plans = field(default_factory=Plans)
     default_output_bound: int = 4096  # tokens reserved when a request states no limit of its own
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ Source: spec/registry; the phases are those of the GenOps specification v0.1, "A
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,26 +21,18 @@ from genops import semconv as s
 from genops._version import __version__
 from genops.core._guarding import never_raises
 from genops.core.attribution import Attribution
-from genops.core.ledger import LedgerEntry, Outcome
+from genops.core.decision import ALLOWED, Decision, Result
+from genops.core.ledger import LedgerEntry, Outcome, plain
+from genops.core.metrics import Metrics
 
 if TYPE_CHECKING:
     from genops.core.frame import Frame
+    from genops.core.plan import CallFacts
 
-__all__ = ["Telemetry", "attribution_attributes"]
+__all__ = ["Telemetry", "attribution_attributes", "log_attributes", "opening_attributes"]
 
 _FAILED = frozenset({Outcome.ERROR, Outcome.CANCELLED, Outcome.BLOCKED})
-_DIMENSIONS = (
-    (s.GENOPS_TEAM, "team"),
-    (s.GENOPS_PROJECT, "project"),
-    (s.GENOPS_ENVIRONMENT, "environment"),
-    (s.GENOPS_CUSTOMER_ID, "customer_id"),
-    (s.GENOPS_COST_CENTER, "cost_center"),
-    (s.GENOPS_FEATURE, "feature"),
-    (s.GEN_AI_PROVIDER_NAME, "provider"),
-    (s.GEN_AI_REQUEST_MODEL, "request_model"),
-    (s.GEN_AI_OPERATION_NAME, "operation"),
-    (s.GENOPS_CALL_OUTCOME, "outcome"),
-)
+_ALLOWED: dict[str, Any] = {s.GENOPS_POLICY_RESULT: Result.ALLOWED.value}
 
 
 def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
@@ -61,6 +52,37 @@ def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
     }
     for key, value in attribution.tags.items():
         attributes[f"{s.GENOPS_TAG}.{key}"] = value
+    return attributes
+
+
+def opening_attributes(facts: CallFacts, attribution: Attribution) -> dict[str, Any]:
+    """The attributes that all calls of a kind start with."""
+    attributes = attribution_attributes(attribution)
+    attributes[s.GEN_AI_OPERATION_NAME] = facts.operation
+    attributes[s.GEN_AI_PROVIDER_NAME] = facts.provider
+    attributes[s.GENOPS_SPEC_VERSION] = s.SPEC_VERSION
+    attributes[s.GENOPS_OPERATION_NAME] = facts.operation_name
+    attributes[s.GENOPS_OPERATION_TYPE] = facts.operation_type
+    if facts.request_model is not None:
+        attributes[s.GEN_AI_REQUEST_MODEL] = facts.request_model
+    if facts.server_address is not None:
+        attributes[s.SERVER_ADDRESS] = facts.server_address
+    if facts.server_port is not None:
+        attributes[s.SERVER_PORT] = facts.server_port
+    return attributes
+
+
+def log_attributes(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Ledger fields as attributes of the log record; where a field is a mapping, its name prefixes the keys."""
+    attributes: dict[str, Any] = {}
+    for name, value in fields.items():
+        attribute = s.LEDGER_ATTRIBUTES.get(name)  # none for trace and span id: the record carries them by itself
+        if attribute is None or value is None or value == ():
+            continue
+        if isinstance(value, Mapping):
+            attributes |= {f"{attribute}.{key}": plain(item) for key, item in value.items()}
+        else:
+            attributes[attribute] = plain(value)
     return attributes
 
 
@@ -90,51 +112,30 @@ class Telemetry:
     @never_raises
     def start(self, frame: Frame) -> None:
         """Open the span of a call that has been decided, with its pre-execution attributes and events."""
-        facts, decision, reservation = frame.facts, frame.decision, frame.reservation
+        decision, reservation = frame.decision, frame.reservation
         assert decision is not None  # admit() decided
-        span = self._tracer.start_span(
-            f"{facts.operation} {facts.request_model}" if facts.request_model else facts.operation,
-            kind=SpanKind.CLIENT,
-            start_time=frame.started_ns,
-        )
-        frame.span = span
-        if not span.is_recording():
-            return
-        attributes = attribution_attributes(frame.attribution)
-        attributes[s.GEN_AI_OPERATION_NAME] = facts.operation
-        attributes[s.GEN_AI_PROVIDER_NAME] = facts.provider
+        decided = _decision_attributes(decision)
+        attributes = {**frame.plan.attributes, **decided}
         attributes[s.GENOPS_CALL_ID] = frame.call_id
-        attributes[s.GENOPS_SPEC_VERSION] = s.SPEC_VERSION
-        attributes[s.GENOPS_OPERATION_NAME] = facts.operation_name
-        attributes[s.GENOPS_OPERATION_TYPE] = facts.operation_type
-        if facts.request_model is not None:
-            attributes[s.GEN_AI_REQUEST_MODEL] = facts.request_model
-        if facts.server_address is not None:
-            attributes[s.SERVER_ADDRESS] = facts.server_address
-        if facts.server_port is not None:
-            attributes[s.SERVER_PORT] = facts.server_port
         if frame.output_bound is not None:
             attributes[s.GEN_AI_REQUEST_MAX_TOKENS] = frame.output_bound
         if frame.parent is not None:
             attributes[s.GENOPS_CALL_PARENT_ID] = frame.parent.call_id
-        decided: dict[str, Any] = {s.GENOPS_POLICY_RESULT: decision.result.value}
-        if decision.reason_code is not None:
-            decided[s.GENOPS_POLICY_REASON_CODE] = decision.reason_code
-        if decision.policy_name is not None:
-            decided[s.GENOPS_POLICY_NAME] = decision.policy_name
-        if decision.reason is not None:
-            decided[s.GENOPS_POLICY_REASON] = decision.reason
-        attributes.update(decided)
-        span.add_event(s.EVENT_POLICY_EVALUATED, decided)
+        reserved: dict[str, Any] | None = None
         if reservation is not None:
-            reserved: dict[str, Any] = {
+            reserved = {
                 s.GENOPS_ACCOUNTING_RESERVED: float(reservation.amount),
                 s.GENOPS_ACCOUNTING_UNIT: reservation.unit,
                 s.GENOPS_BUDGET_NAME: reservation.budget,
             }
             attributes.update(reserved)
-            span.add_event(s.EVENT_BUDGET_RESERVATION, reserved)
-        span.set_attributes(attributes)
+        span = frame.span = self._tracer.start_span(
+            frame.plan.span_name, kind=SpanKind.CLIENT, attributes=attributes, start_time=frame.started_ns
+        )
+        if span.is_recording():
+            span.add_event(s.EVENT_POLICY_EVALUATED, decided)
+            if reserved is not None:
+                span.add_event(s.EVENT_BUDGET_RESERVATION, reserved)
 
     @never_raises
     def finish(self, frame: Frame, entry: LedgerEntry) -> None:
@@ -143,32 +144,27 @@ class Telemetry:
         if span is None or not span.is_recording():
             return
         attributes = _outcome_attributes(entry)
-        if entry.actual is not None and entry.reserved is not None and entry.accounting_unit is not None:
-            actual, reserved = float(entry.actual), float(entry.reserved)
-            delta = float(entry.actual - entry.reserved)
-            attributes[s.GENOPS_ACCOUNTING_ACTUAL] = actual
-            attributes[s.GENOPS_ACCOUNTING_RECONCILIATION_DELTA] = delta
-            span.add_event(
-                s.EVENT_BUDGET_RECONCILIATION,
-                {
-                    s.GENOPS_ACCOUNTING_ACTUAL: actual,
-                    s.GENOPS_ACCOUNTING_RESERVED: reserved,
-                    s.GENOPS_ACCOUNTING_UNIT: entry.accounting_unit,
-                    s.GENOPS_ACCOUNTING_RECONCILIATION_DELTA: delta,
-                },
-            )
+        if entry.actual is not None and entry.reserved is not None:
+            reconciled = {
+                s.GENOPS_ACCOUNTING_ACTUAL: float(entry.actual),
+                s.GENOPS_ACCOUNTING_RECONCILIATION_DELTA: float(entry.actual - entry.reserved),
+            }
+            attributes.update(reconciled)
+            reconciled[s.GENOPS_ACCOUNTING_RESERVED] = float(entry.reserved)
+            reconciled[s.GENOPS_ACCOUNTING_UNIT] = entry.accounting_unit  # type: ignore[assignment]  # given with them
+            span.add_event(s.EVENT_BUDGET_RECONCILIATION, reconciled)
         span.set_attributes(attributes)
         if entry.outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, entry.error_type))
         span.end()
 
     @never_raises
-    def record(self, span: Span | None, entry: LedgerEntry) -> None:
+    def record(self, frame: Frame, entry: LedgerEntry) -> None:
         """Publish the metrics and the log record of a ledger entry."""
         if self._metrics is not None:
-            self._metrics.record(entry)
+            self._metrics.record(entry, frame.plan)
         if self._logger is not None:
-            self._emit(span, entry)
+            self._emit(frame, entry)
 
     @never_raises
     def finish_mirror(self, frame: Frame, outcome: Outcome, error_type: str | None) -> None:
@@ -229,49 +225,53 @@ class Telemetry:
 
     # -- logs ----------------------------------------------------------------------------------------------------------
 
-    def _emit(self, span: Span | None, entry: LedgerEntry) -> None:
+    def _emit(self, frame: Frame, entry: LedgerEntry) -> None:
         logger = self._logger
         enabled = getattr(logger, "enabled", None)  # absent before OpenTelemetry 1.40
         if logger is None or (enabled is not None and not enabled()):
             return
-        attributes = _record_attributes(entry)
         logger.emit(
             LogRecord(
                 timestamp=time.time_ns(),
-                context=trace.set_span_in_context(span) if span is not None else None,
+                context=trace.set_span_in_context(frame.span) if frame.span is not None else None,
                 severity_number=SeverityNumber.INFO,
                 event_name=s.EVENT_USAGE_RECORDED,
-                attributes=attributes,
+                attributes={**frame.plan.log_attributes, **log_attributes(entry.own_fields())},
             )
         )
 
 
+def _decision_attributes(decision: Decision) -> dict[str, Any]:
+    if decision is ALLOWED:
+        return _ALLOWED
+    decided: dict[str, Any] = {s.GENOPS_POLICY_RESULT: decision.result.value}
+    if decision.reason_code is not None:
+        decided[s.GENOPS_POLICY_REASON_CODE] = decision.reason_code
+    if decision.policy_name is not None:
+        decided[s.GENOPS_POLICY_NAME] = decision.policy_name
+    if decision.reason is not None:
+        decided[s.GENOPS_POLICY_REASON] = decision.reason
+    return decided
+
+
 def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
-    stated = (
-        (s.GENOPS_COST_ROLE, "account" if entry.outcome is not Outcome.BLOCKED else None),
-        (s.GENOPS_COST_STATUS, entry.cost_status),
-        (s.ERROR_TYPE, entry.error_type),
-        (s.GEN_AI_RESPONSE_MODEL, entry.response_model),
-        (s.GEN_AI_RESPONSE_ID, entry.response_id),
-        (s.GENOPS_SERVICE_TIER, entry.service_tier),
-        (s.GENOPS_REGION, entry.region),
-        (s.GENOPS_COST_SOURCE, entry.cost_source),
-        (s.GENOPS_COST_PRICE_DATA_VERSION, entry.price_data_version),
-        (s.GENOPS_COST_UNPRICED_REASON, entry.unpriced_reason),
-        (s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, entry.reasoning_tokens),
-        (s.GEN_AI_USAGE_INPUT_TOKENS, entry.input_tokens),
-        (s.GEN_AI_USAGE_OUTPUT_TOKENS, entry.output_tokens),
-        (s.GENOPS_TOKENS_INPUT, entry.input_tokens),
-        (s.GENOPS_TOKENS_OUTPUT, entry.output_tokens),
-        (s.GENOPS_USAGE_SOURCE, entry.usage_source),
-    )
-    attributes: dict[str, Any] = {name: value for name, value in stated if value is not None}
-    attributes[s.GENOPS_CALL_OUTCOME] = entry.outcome.value
-    usage = entry.usage
-    if "cache_read" in usage:
-        attributes[s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage["cache_read"]
-    if "cache_write" in usage:
-        attributes[s.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage["cache_write"]
+    attributes: dict[str, Any] = {s.GENOPS_CALL_OUTCOME: entry.outcome.value}
+    if entry.outcome is not Outcome.BLOCKED:
+        attributes[s.GENOPS_COST_ROLE] = "account"
+    for name, field in _STATED:
+        value = getattr(entry, field)
+        if value is not None and value != ():
+            attributes[name] = value
+    for name, also, tokens in (
+        (s.GEN_AI_USAGE_INPUT_TOKENS, s.GENOPS_TOKENS_INPUT, entry.input_tokens),
+        (s.GEN_AI_USAGE_OUTPUT_TOKENS, s.GENOPS_TOKENS_OUTPUT, entry.output_tokens),
+        (s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, None, entry.usage.get("cache_read")),
+        (s.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, None, entry.usage.get("cache_write")),
+    ):
+        if tokens is not None:
+            attributes[name] = tokens
+            if also is not None:
+                attributes[also] = tokens
     if entry.cost is not None:
         attributes[s.GENOPS_COST_TOTAL] = float(entry.cost)
         attributes[s.GENOPS_COST_CURRENCY] = entry.currency
@@ -279,96 +279,24 @@ def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
         attributes[s.GENOPS_COST_MODEL] = entry.priced_model or entry.request_model or entry.operation
         if entry.list_cost is not None and entry.list_cost != entry.cost:
             attributes[s.GENOPS_COST_LIST] = float(entry.list_cost)
-    if entry.missing_meters:
-        attributes[s.GENOPS_COST_MISSING_METERS] = entry.missing_meters
-    if entry.usage_flags:
-        attributes[s.GENOPS_USAGE_FLAGS] = entry.usage_flags
     if entry.time_to_first_chunk_ms is not None:
         attributes[s.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = entry.time_to_first_chunk_ms / 1000
     return attributes
 
 
-def _record_attributes(entry: LedgerEntry) -> dict[str, Any]:
-    """The ledger entry as the attributes of its log record; where a field is a mapping, its name prefixes the keys."""
-    attributes: dict[str, Any] = {}
-    for name, value in entry.to_dict().items():
-        attribute = s.LEDGER_ATTRIBUTES.get(name)
-        if attribute is None:
-            continue  # trace and span id: the record carries them by itself
-        if isinstance(value, Mapping):
-            attributes |= {f"{attribute}.{key}": item for key, item in value.items()}
-        else:
-            attributes[attribute] = value
-    return attributes
-
-
-class Metrics:
-    """The counters and histograms of settled calls."""
-
-    def __init__(self, meter_provider: metrics.MeterProvider | None, cardinality_limit: int) -> None:
-        meter = metrics.get_meter("genops", __version__, meter_provider)
-        self._cost = meter.create_counter(s.METRIC_COST, unit="{currency}", description="Cost of settled calls.")
-        self._tokens = meter.create_counter(s.METRIC_TOKENS, unit="{token}", description="Tokens of settled calls.")
-        self._calls = meter.create_counter(s.METRIC_CALLS, unit="{call}", description="Governed calls, by outcome.")
-        self._duration = meter.create_histogram(s.METRIC_CALL_DURATION, unit="s", description="Duration of calls.")
-        self._first_chunk = meter.create_histogram(
-            s.METRIC_CALL_TIME_TO_FIRST_CHUNK, unit="s", description="Time from request to the first streamed chunk."
-        )
-        self._limit = cardinality_limit
-        self._sets: dict[tuple[Any, ...], _AttributeSet] = {}
-        self._overflow = _AttributeSet({"otel.metric.overflow": True})
-        self._lock = threading.Lock()
-
-    def record(self, entry: LedgerEntry) -> None:
-        dimensions = self._dimensions(entry)
-        self._calls.add(1, dimensions.call)
-        self._duration.record(entry.duration_ms / 1000, dimensions.call)
-        if entry.time_to_first_chunk_ms is not None:
-            self._first_chunk.record(entry.time_to_first_chunk_ms / 1000, dimensions.call)
-        if entry.cost is not None:
-            self._cost.add(float(entry.cost), dimensions.cost(entry.currency))
-        if entry.input_tokens is not None:
-            self._tokens.add(entry.input_tokens, dimensions.input)
-        if entry.output_tokens is not None:
-            self._tokens.add(entry.output_tokens, dimensions.output)
-
-    def _dimensions(self, entry: LedgerEntry) -> _AttributeSet:
-        key = (
-            entry.team,
-            entry.project,
-            entry.environment,
-            entry.customer_id,
-            entry.cost_center,
-            entry.feature,
-            entry.provider,
-            entry.request_model,
-            entry.operation,
-            entry.outcome.value,
-        )
-        found = self._sets.get(key)
-        if found is not None:
-            return found
-        with self._lock:
-            if len(self._sets) >= self._limit:
-                return self._overflow
-            names = [name for name, _ in _DIMENSIONS]
-            made = _AttributeSet({name: value for name, value in zip(names, key, strict=True) if value is not None})
-            return self._sets.setdefault(key, made)
-
-
-class _AttributeSet:
-    """The attributes of one combination of dimensions, made once."""
-
-    __slots__ = ("_costs", "call", "input", "output")
-
-    def __init__(self, call: dict[str, Any]) -> None:
-        self.call = call
-        self.input = call | {s.GENOPS_TOKEN_TYPE: "input"}
-        self.output = call | {s.GENOPS_TOKEN_TYPE: "output"}
-        self._costs: dict[str, dict[str, Any]] = {}
-
-    def cost(self, currency: str) -> dict[str, Any]:
-        found = self._costs.get(currency)
-        if found is None:
-            found = self._costs[currency] = self.call | {s.GENOPS_COST_CURRENCY: currency}
-        return found
+# Fields of the entry that are attributes of the span as they are.
+_STATED = (
+    (s.GENOPS_COST_STATUS, "cost_status"),
+    (s.ERROR_TYPE, "error_type"),
+    (s.GEN_AI_RESPONSE_MODEL, "response_model"),
+    (s.GEN_AI_RESPONSE_ID, "response_id"),
+    (s.GENOPS_SERVICE_TIER, "service_tier"),
+    (s.GENOPS_REGION, "region"),
+    (s.GENOPS_COST_SOURCE, "cost_source"),
+    (s.GENOPS_COST_PRICE_DATA_VERSION, "price_data_version"),
+    (s.GENOPS_COST_UNPRICED_REASON, "unpriced_reason"),
+    (s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, "reasoning_tokens"),
+    (s.GENOPS_USAGE_SOURCE, "usage_source"),
+    (s.GENOPS_COST_MISSING_METERS, "missing_meters"),
+    (s.GENOPS_USAGE_FLAGS, "usage_flags"),
+)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["INPUT_METERS", "METERS", "OUTPUT_METERS", "Reading", "Usage", "UsageSource"]
 
@@ -96,8 +97,7 @@ def _total(quantities: Mapping[str, int | Decimal], meters: frozenset[str]) -> i
     return sum(stated) if stated else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What a response says about itself, beyond its content. Every field is None where the response is silent."""
 
     usage: Usage | None = None

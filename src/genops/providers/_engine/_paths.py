@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["Getter", "compile_path", "get"]
+__all__ = ["Getter", "compile_path", "fields_of", "get"]
 
 Getter = Callable[[Any, Any, Mapping[str, Any]], Any]  # usage object, response, request
 _SEGMENT = re.compile(r"(\w+)(?:\[(?:(\w+)(?:=([^\]]*))?)?\])?$")
@@ -32,6 +32,16 @@ def get(value: Any, name: str) -> Any:
     if extra is not _NOTHING:
         return extra.get(name) if extra else None
     return getattr(value, name, None)
+
+
+def fields_of(value: Any) -> Any:
+    """A vendor's pydantic object as a dictionary, unknown fields included; anything else as it is."""
+    if type(value) is dict:
+        return value
+    extra = getattr(value, "__pydantic_extra__", _NOTHING)
+    if extra is _NOTHING:
+        return value
+    return {**value.__dict__, **extra} if extra else value.__dict__
 
 
 def compile_path(path: str) -> Getter:
@@ -65,6 +75,8 @@ def _compile_one(path: str) -> Getter:
     if path.startswith("/"):
         read = _count(path[1:]) if count else _walk(path[1:])
         return lambda usage, response, request: read(response)
+    if not count and re.fullmatch(r"\w+", path):
+        return lambda usage, response, request: usage.get(path) if type(usage) is dict else get(usage, path)
     read = _count(path) if count else _walk(path)
     return lambda usage, response, request: read(usage)
 
@@ -82,7 +94,7 @@ def _walk(path: str) -> Callable[[Any], Any]:
         assert after is not None  # a plain single name was handled above
 
         def step(value: Any) -> Any:
-            inner = get(value, name)
+            inner = value.get(name) if type(value) is dict else get(value, name)
             return None if inner is None else after(inner)
 
         return step

@@ -24,6 +24,8 @@ from genops.providers._engine.streams import ManagerProxy, StreamProxy
 
 __all__ = ["GovernedCall"]
 
+_FACTS_KEPT = 256  # kinds of calls per method, and addresses
+
 
 class GovernedCall:
     """One `Call` of one `Adapter`, ready to be put around its methods.
@@ -35,6 +37,7 @@ class GovernedCall:
         self.adapter = adapter
         self.call = call
         self.active = True
+        self._facts: dict[tuple[str | None, int | None, str | None, bool], CallFacts] = {}
 
     # -- guard ---------------------------------------------------------------------------------------------------------
 
@@ -102,24 +105,32 @@ class GovernedCall:
 
     @never_raises
     def _frame(self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution) -> Frame | None:
-        call = self.call
         host, port = _address(instance)
-        provider, region = _biller(host, self.adapter.provider)
         model = kwargs.get("model")
-        facts = CallFacts(
+        key = host, port, model if isinstance(model, str) else None, self.call.streamed or kwargs.get("stream") is True
+        facts = self._facts.get(key)
+        if facts is None:
+            if len(self._facts) >= _FACTS_KEPT:
+                self._facts.clear()
+            facts = self._facts[key] = self._facts_of(*key)
+        return open_frame(runtime, facts, kwargs, attributed)
+
+    def _facts_of(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
+        call = self.call
+        provider, region = _biller(host, self.adapter.provider)
+        return CallFacts(
             provider=provider,
             api=call.api,
             operation=call.operation,
             operation_type=call.operation_type,
             operation_name=f"{self.adapter.name}.{call.name}",
-            request_model=model if isinstance(model, str) else None,
+            request_model=model,
             server_address=host,
             server_port=port,
             region=region,
-            streamed=call.streamed or kwargs.get("stream") is True,
+            streamed=streamed,
             processing=call.processing,
         )
-        return open_frame(runtime, facts, kwargs, attributed)
 
     def _ask_for_usage(self, frame: Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Have the stream report usage, unless the application said whether it should."""
@@ -179,17 +190,28 @@ def _observed(frame: Frame, result: Any, call: Call) -> Any:
     """What the application gets in place of `result`; settles the frame now or when the body has been read."""
     if call.shape is Shape.BATCH_RESULTS:
         sink = BatchSink(frame)
-        return (
-            StreamProxy(result, sink)
-            if hasattr(result, "__next__") or hasattr(result, "__anext__")
-            else sink.read(result)
-        )
-    if hasattr(result, "http_response"):
+        if hasattr(result, "__next__") or hasattr(result, "__anext__"):
+            return StreamProxy(result, sink)
+        return sink.read(result)
+    if _is_raw(result):
         return ResponseProxy.over(result, frame)
     if frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
         return StreamProxy(result, StreamMeter(frame))
     settle_response(frame, result)
     return result
+
+
+def _is_raw(result: Any) -> bool:
+    """Whether a result is a vendor's raw response. Asked once per type: pydantic takes long to say what it lacks."""
+    known = _raw_types.get(type(result))
+    if known is None:
+        if len(_raw_types) >= _FACTS_KEPT:
+            _raw_types.clear()
+        known = _raw_types[type(result)] = hasattr(result, "http_response")
+    return known
+
+
+_raw_types: dict[type, bool] = {}
 
 
 @never_raises
@@ -231,9 +253,21 @@ def _reads_raw_body(kwargs: Mapping[str, Any]) -> bool:
 
 
 def _address(instance: Any) -> tuple[str | None, int | None]:
+    """Host and port of the client behind a resource. Looked up once per URL object: the vendors keep theirs."""
     url = getattr(getattr(instance, "_client", None), "base_url", None)
+    known = _addresses.get(id(url))
+    if known is not None and known[0] is url:
+        return known[1], known[2]
     host = getattr(url, "host", None)
-    return (host, url.port) if isinstance(host, str) and host and url is not None else (None, None)
+    if not isinstance(host, str) or not host or url is None:
+        return None, None
+    if len(_addresses) >= _FACTS_KEPT:
+        _addresses.clear()
+    _addresses[id(url)] = url, host, url.port
+    return host, url.port
+
+
+_addresses: dict[int, tuple[Any, str, int | None]] = {}  # by the identity of the URL, which is kept alive beside it
 
 
 @lru_cache(maxsize=256)

@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib import resources
 from typing import Any
 
 from genops.core.usage import Reading, Usage
-from genops.providers._engine._paths import Getter, compile_path, get
+from genops.providers._engine._paths import Getter, compile_path, fields_of, get
 
 __all__ = ["StreamReader", "provider_of", "read", "region_of"]
 
@@ -88,7 +88,7 @@ class Shape:
 
     def usage(self, response: Any, request: Mapping[str, Any]) -> tuple[Usage | None, Decimal | None]:
         """The usage an answer states, and the cost if the provider states it; None for what is not stated."""
-        stated = response if self._usage is None else self._usage(response, response, request)
+        stated = fields_of(response if self._usage is None else self._usage(response, response, request))
         found: dict[str, int | Decimal] = {}
         flags: list[str] = []
         self._read_input(found, flags, stated, response, request)
@@ -108,8 +108,11 @@ class Shape:
         total = _count(self._input, stated, response, request)
         if total is None:
             return
-        parts = {meter: getter(stated, response, request) for meter, getter in self._parts}
-        parts = {meter: int(quantity) for meter, quantity in parts.items() if quantity}
+        parts: dict[str, int] = {}
+        for meter, getter in self._parts:
+            quantity = getter(stated, response, request)
+            if quantity:
+                parts[meter] = int(quantity)
         for meter, outer, getter in self._within:
             inner = min(int(getter(stated, response, request) or 0), parts.get(outer, 0))
             if inner:
@@ -147,8 +150,10 @@ class Shape:
             total += reasoning
         if stated_total is not None and stated_total != total_input + total:
             flags.append("total_mismatch")
-        parts = {meter: int(getter(stated, response, request) or 0) for meter, getter in self._output_parts}
-        rest = total - sum(parts.values())
+        parts: dict[str, int] = {}
+        for meter, getter in self._output_parts:
+            parts[meter] = int(getter(stated, response, request) or 0)
+        rest = total - sum(parts.values()) if parts else total
         if rest < 0:
             flags.append("output_parts_exceed_total")
             parts, rest = {}, total
@@ -178,6 +183,8 @@ def _getters(paths: Mapping[str, str] | None) -> list[tuple[str, Getter]]:
 
 def _count(getter: Getter | None, stated: Any, response: Any, request: Mapping[str, Any]) -> int | None:
     value = getter(stated, response, request) if getter is not None else None
+    if type(value) is int:
+        return value
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -197,17 +204,18 @@ def read(
     chunks = response.get("chunks") if isinstance(response, dict) else None
     if chunks is not None:
         return _read_chunks(provider, api, chunks, request)
-    shape = _shape(provider, api)
-    usage, cost = shape.usage(response, request) if shape is not None else (None, None)
+    shape, answer = _shape(provider, api), fields_of(response)
+    usage, cost = shape.usage(answer, request) if shape is not None else (None, None)
     if usage is not None:
-        usage = _refined(provider, usage, response, request)
-    stated = get(response, "usage")
-    tier = get(response, "service_tier") or get(stated, "service_tier") or get(get(response, "serviceTier"), "type")
+        usage = _refined(provider, usage, answer, request)
+    look = answer.get if type(answer) is dict else partial(get, answer)
+    stated = fields_of(look("usage"))
+    tier = look("service_tier") or get(stated, "service_tier") or get(look("serviceTier"), "type")
     if get(stated, "speed") == "fast":
         tier = "fast"
     region = get(stated, "inference_geo")
-    model = get(response, "model") or get(response, "modelVersion") or get(response, "model_id")
-    identity = get(response, "id") or get(response, "responseId")
+    model = look("model") or look("modelVersion") or look("model_id")
+    identity = look("id") or look("responseId")
     return Reading(
         usage=usage,
         response_id=identity if isinstance(identity, str) else None,
@@ -220,15 +228,18 @@ def read(
 
 def _refined(provider: str, usage: Usage, response: Any, request: Mapping[str, Any]) -> Usage:
     """What one figure of the answer means only in the light of another, or of the request."""
-    changed = dict(usage.quantities)
-    if "cache_write" in changed and request.get("prompt_cache_retention") in (_LONG_RETENTION, "24h"):
+    changed: dict[str, int | Decimal] | None = None
+    if "cache_write" in usage.quantities and request.get("prompt_cache_retention") in (_LONG_RETENTION, "24h"):
+        changed = dict(usage.quantities)
         changed["cache_write_12h"] = changed.pop("cache_write")
-    if "pages" in changed and request.get("document_annotation_format") is not None:
+    if "pages" in usage.quantities and request.get("document_annotation_format") is not None:
+        changed = dict(changed or usage.quantities)
         changed["pages_annotated"] = changed.pop("pages")
     searches = _grounding(response) if provider in ("gcp.gemini", "gcp.vertex_ai") else 0
     if searches:
+        changed = dict(changed or usage.quantities)
         changed["web_searches"] = searches
-    if changed == usage.quantities:
+    if changed is None:
         return usage
     return Usage(changed, reasoning_tokens=usage.reasoning_tokens, source=usage.source, flags=usage.flags)
 
