@@ -44,12 +44,13 @@ STAGES = (
     (2, f"{CORE}.frame", "Frame.make_entry"),
     (2, f"{CORE}.frame", "Frame._deliver"),
     (3, f"{CORE}.ledger", "LedgerEntry.to_json"),
+    (3, "genops.stores.journal", "JournalLedger._write"),
     (2, f"{CORE}.telemetry", "Telemetry.record"),
     (2, f"{CORE}.telemetry", "Telemetry.finish"),
 )
 
 
-def put_clocks(spent: dict[str, float], calls: dict[str, int]) -> list[str]:
+def put_clocks(spent: dict[str, list[int]]) -> list[str]:
     """Wrap every stage that exists; return the names of those that do not."""
     missing = []
     for _, module_name, path in STAGES:
@@ -61,11 +62,11 @@ def put_clocks(spent: dict[str, float], calls: dict[str, int]) -> list[str]:
         if original is None:
             missing.append(path)
             continue
-        setattr(owner, name, _clocked(original, path, spent, calls))
+        setattr(owner, name, _clocked(original, spent[path]))
     return missing
 
 
-def _clocked(function: Any, path: str, spent: dict[str, float], calls: dict[str, int]) -> Any:
+def _clocked(function: Any, spent: list[int]) -> Any:
     clock = time.perf_counter_ns
 
     @functools.wraps(function)
@@ -74,8 +75,7 @@ def _clocked(function: Any, path: str, spent: dict[str, float], calls: dict[str,
         try:
             return function(*args, **kwargs)
         finally:
-            spent[path] += clock() - started
-            calls[path] += 1
+            spent.append(clock() - started)
 
     return timed
 
@@ -104,22 +104,20 @@ def main() -> None:
     own, bare = getattr(subject, method), getattr(BARE, method)
     per_call(own, client, calls // 4)
     plain, instrumented = per_call(bare, bare_client, calls), per_call(own, client, calls)
-    spent, counted = defaultdict(float), defaultdict(int)
-    missing = put_clocks(spent, counted)
-    empty = _clocked(lambda: None, "", defaultdict(float), defaultdict(int))
+    spent: dict[str, list[int]] = defaultdict(list)
+    missing = put_clocks(spent)
+    empty = _clocked(lambda: None, [])
     started = time.perf_counter_ns()
     for _ in range(20000):
         empty()
     clock_us = (time.perf_counter_ns() - started) / 20000 / 1e3
     per_call(own, client, calls)
     print(f"{args.scenario}: bare {plain:.0f} us, governed {instrumented:.0f} us, added {instrumented - plain:.0f} us")
-    print(f"a clock costs {clock_us:.2f} us; stages (mean us per call, what is inside included):")
+    print(f"a clock costs {clock_us:.2f} us; stages (median us x how often per call, what is inside included):")
     for depth, _, path in STAGES:
-        if counted[path]:
-            times = counted[path] / calls
-            print(
-                f"{'  ' * depth}{path:<{44 - 2 * depth}}{spent[path] / calls / 1e3 - clock_us * times:8.1f}   x{times:g}"
-            )
+        if spent[path]:
+            median = statistics.median(spent[path]) / 1e3 - clock_us
+            print(f"{'  ' * depth}{path:<{44 - 2 * depth}}{median:8.1f}   x{len(spent[path]) / calls:g}")
     for path in missing:
         print(f"not found: {path}")
 
