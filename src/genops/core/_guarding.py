@@ -42,6 +42,20 @@ def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
 
         return coroutine  # type: ignore[return-value]  # a coroutine function, as `function` is
 
+    if _takes_self_and_one(function):  # called for every chunk of a stream: no packing of arguments
+
+        @functools.wraps(function)
+        def method(self: Any, value: Any) -> Any:
+            try:
+                return function(self, value)  # type: ignore[call-arg]  # its signature, by the test above
+            except GenOpsBlocked:
+                raise
+            except Exception:
+                _note(log, function.__qualname__)
+                return None
+
+        return method  # type: ignore[return-value]
+
     @functools.wraps(function)
     def plain(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
@@ -53,6 +67,15 @@ def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
             return None
 
     return plain
+
+
+def _takes_self_and_one(function: Callable[..., Any]) -> bool:
+    parameters = list(inspect.signature(function).parameters.values())
+    return (
+        len(parameters) == 2
+        and parameters[0].name == "self"
+        and all(each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty for each in parameters)
+    )
 
 
 class contained:

@@ -22,7 +22,7 @@ from genops.core.decision import Decision
 from genops.core.errors import BudgetBlocked, GenOpsBlocked
 from genops.core.ids import new_id
 from genops.core.ledger import LedgerEntry, Outcome, entry_of
-from genops.core.plan import CallFacts, CallPlan
+from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.policy import PolicyInput, Ruling
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import Runtime
@@ -57,6 +57,7 @@ class Frame:
         "child_accounted",
         "contexts",
         "decision",
+        "ending",
         "entry",
         "facts",
         "first_chunk_ns",
@@ -96,6 +97,7 @@ class Frame:
         self.hide_usage_chunk = False  # we asked for it, the application did not
         self.items_cost: Decimal | None = None  # of a batch: what its items cost so far
         self.entry: LedgerEntry | None = None
+        self.ending: Ending | None = None  # what the entry shares with others
         self._ticket = [None]  # whoever pops it settles: list.pop is atomic
 
     # -- guard ---------------------------------------------------------------------------------------------------------
@@ -262,41 +264,32 @@ class Frame:
         self, reading: Reading, priced: Cost | Unpriced | None, outcome: Outcome, error_type: str | None
     ) -> LedgerEntry:
         """The entry of this call as it stands; booking it is the caller's."""
-        usage, decision, reservation, first_ns = reading.usage, self.decision, self.reservation, self.first_chunk_ns
-        assert decision is not None  # admit() decided
+        usage, reservation, first_ns = reading.usage, self.reservation, self.first_chunk_ns
+        assert self.decision is not None  # admit() decided
         trace_id, span_id = self.runtime.telemetry.ids(self.span)
         own: dict[str, Any] = {
             "call_id": self.call_id,
-            "parent_call_id": self.parent.call_id if self.parent is not None else None,
             "trace_id": trace_id,
             "span_id": span_id,
             "started_at": self.started_at,
             "duration_ms": (time.time_ns() - self.started_ns) / 1e6,
-            "time_to_first_chunk_ms": None if first_ns is None else (first_ns - self.started_ns) / 1e6,
-            "outcome": outcome,
-            "error_type": error_type,
-            "response_model": reading.response_model,
             "response_id": reading.response_id,
-            "service_tier": reading.service_tier,
-            "region": reading.region or self.facts.region,
-            "policy_result": decision.result.value,
-            "policy_reason_code": decision.reason_code,
-            "policy_name": decision.policy_name,
-            "usage": {},
+            "usage": usage.quantities if usage is not None else {},
         }
-        if usage is not None:
-            own["usage"] = usage.quantities
-            own["usage_source"] = usage.source.value
-            own["usage_flags"] = usage.flags
+        if self.parent is not None:
+            own["parent_call_id"] = self.parent.call_id
+        if first_ns is not None:
+            own["time_to_first_chunk_ms"] = (first_ns - self.started_ns) / 1e6
+        if usage is not None and usage.reasoning_tokens is not None:
             own["reasoning_tokens"] = usage.reasoning_tokens
-        if priced is not None:
-            _add_price(own, priced)
+        if isinstance(priced, Cost):
+            own["cost"] = priced.amount
+            own["list_cost"] = priced.list_amount
         if reservation is not None:
             own["reserved"] = reservation.amount
-            own["accounting_unit"] = reservation.unit
-            own["budget_name"] = reservation.budget
             own["actual"] = _actual(reservation, priced, usage)
-        return entry_of(self.plan.shared, own)
+        self.ending = self.plan.ending((outcome, error_type), self.decision, reading, priced, reservation)
+        return entry_of(self.ending.fields, own)
 
     # -- batches -------------------------------------------------------------------------------------------------------
 
@@ -335,22 +328,6 @@ class Frame:
             while isinstance(parent, Frame):
                 parent.child_accounted = True
                 parent = parent.parent
-
-
-def _add_price(own: dict[str, Any], priced: Cost | Unpriced) -> None:
-    own["price_data_version"] = priced.price_data_version
-    own["currency"] = "USD"
-    if isinstance(priced, Unpriced):
-        own["cost_status"] = CostStatus.UNPRICED.value
-        own["unpriced_reason"] = priced.reason
-        return
-    own["cost_status"] = priced.status.value
-    own["cost_source"] = priced.source.value
-    own["cost"] = priced.amount
-    own["list_cost"] = priced.list_amount
-    own["currency"] = priced.currency
-    own["priced_model"] = priced.priced_model
-    own["missing_meters"] = priced.missing_meters
 
 
 def _actual(reservation: Reservation, priced: Cost | Unpriced | None, usage: Usage | None) -> Decimal:

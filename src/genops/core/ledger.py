@@ -100,12 +100,12 @@ class LedgerEntry:
     @property
     def input_tokens(self) -> int | None:
         """All input tokens, cached and written ones included; None if none were stated."""
-        return _total(self.usage, INPUT_METERS)
+        return _total(self.usage, _INPUT)
 
     @property
     def output_tokens(self) -> int | None:
         """All output tokens, reasoning included; None if none were stated."""
-        return _total(self.usage, OUTPUT_METERS)
+        return _total(self.usage, _OUTPUT)
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON-ready values: decimals as plain strings, times as ISO 8601 with Z, nothing for None."""
@@ -162,12 +162,16 @@ class LedgerEntry:
 
 _FIELDS = tuple(item.name for item in fields(LedgerEntry))
 _read_fields = attrgetter(*_FIELDS)
+_INPUT, _OUTPUT = frozenset(INPUT_METERS), frozenset(OUTPUT_METERS)
 _MONEY = ("cost", "list_cost", "reserved", "actual")
 
 
-def _total(usage: Mapping[str, int | Decimal], meters: tuple[str, ...]) -> int | None:
-    stated = [int(usage[meter]) for meter in meters if meter in usage]
-    return sum(stated) if stated else None
+def _total(usage: Mapping[str, int | Decimal], meters: frozenset[str]) -> int | None:
+    total = None
+    for meter, quantity in usage.items():
+        if meter in meters:
+            total = int(quantity) + (total or 0)
+    return total
 
 
 def plain(value: Any) -> Any:
@@ -195,7 +199,7 @@ class SharedFields:
 
     __slots__ = ("json", "values")
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
         written = ((name, _written(value)) for name, value in values.items() if value is not None)
         self.json = "".join(f"{_KEYS[name]}{text}" for name, text in written if text is not None)

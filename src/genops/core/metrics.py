@@ -12,7 +12,7 @@ from genops._version import __version__
 from genops.core.ledger import LedgerEntry
 
 if TYPE_CHECKING:
-    from genops.core.plan import CallPlan
+    from genops.core.plan import Ending
 
 __all__ = ["Metrics"]
 
@@ -48,10 +48,10 @@ class Metrics:
         self._overflow = _AttributeSet({"otel.metric.overflow": True})
         self._lock = threading.Lock()
 
-    def record(self, entry: LedgerEntry, plan: CallPlan) -> None:
-        dimensions = plan.dimensions.get(entry.outcome)
+    def record(self, entry: LedgerEntry, ending: Ending) -> None:
+        dimensions = ending.dimensions
         if dimensions is None:
-            dimensions = plan.dimensions[entry.outcome] = self._dimensions(entry)
+            dimensions = ending.dimensions = self._dimensions(entry)
         self._calls.add(1, dimensions.call)
         self._duration.record(entry.duration_ms / 1000, dimensions.call)
         if entry.time_to_first_chunk_ms is not None:

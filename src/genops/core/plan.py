@@ -6,17 +6,23 @@ Applications make the same few kinds of calls over and over. What depends only o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from genops.core.attribution import Attribution
-from genops.core.ledger import SharedFields
+from genops.core.budget import Reservation
+from genops.core.cost import Cost, CostStatus, Unpriced
+from genops.core.decision import Decision
+from genops.core.ledger import Outcome, SharedFields
 from genops.core.policy import Ruling
-from genops.core.telemetry import log_attributes, opening_attributes
+from genops.core.telemetry import closing_attributes, log_attributes, opening_attributes
+from genops.core.usage import Reading
 
-__all__ = ["CallFacts", "CallPlan", "Plans"]
+__all__ = ["CallFacts", "CallPlan", "Ending", "Plans"]
 
 _PLANS_KEPT = 1024
+_ENDINGS_KEPT = 64  # per plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,33 +45,108 @@ class CallFacts:
 class CallPlan:
     """What calls with these facts and this attribution share."""
 
-    __slots__ = ("attributes", "attribution", "dimensions", "facts", "log_attributes", "ruling", "shared", "span_name")
+    __slots__ = ("_endings", "attributes", "attribution", "facts", "fields", "ruling", "span_name")
 
     def __init__(self, facts: CallFacts, attribution: Attribution) -> None:
         self.facts = facts
         self.attribution = attribution
         self.span_name = f"{facts.operation} {facts.request_model}" if facts.request_model else facts.operation
         self.attributes = opening_attributes(facts, attribution)
-        self.shared = SharedFields(
-            provider=facts.provider,
-            api=facts.api,
-            operation=facts.operation,
-            operation_type=facts.operation_type,
-            request_model=facts.request_model,
-            streamed=facts.streamed,
-            server_address=facts.server_address,
-            team=attribution.team,
-            project=attribution.project,
-            environment=attribution.environment,
-            customer_id=attribution.customer_id,
-            cost_center=attribution.cost_center,
-            feature=attribution.feature,
-            session_id=attribution.session_id,
-            tags=attribution.tags,
-        )
-        self.log_attributes = log_attributes(self.shared.values)
+        self.fields: dict[str, Any] = {
+            "provider": facts.provider,
+            "api": facts.api,
+            "operation": facts.operation,
+            "operation_type": facts.operation_type,
+            "request_model": facts.request_model,
+            "streamed": facts.streamed,
+            "server_address": facts.server_address,
+            "team": attribution.team,
+            "project": attribution.project,
+            "environment": attribution.environment,
+            "customer_id": attribution.customer_id,
+            "cost_center": attribution.cost_center,
+            "feature": attribution.feature,
+            "session_id": attribution.session_id,
+            "tags": attribution.tags,
+        }
         self.ruling: Ruling | None = None  # of the runtime's policies; made again when they change
-        self.dimensions: dict[str, Any] = {}  # of the metrics, by outcome
+        self._endings: dict[tuple[Any, ...], Ending] = {}
+
+    def ending(
+        self,
+        how: tuple[Outcome, str | None],
+        decision: Decision,
+        reading: Reading,
+        priced: Cost | Unpriced | None,
+        reservation: Reservation | None,
+    ) -> Ending:
+        """What calls of this plan that end alike have in common: all but ids, times, quantities and amounts.
+
+        `how` is the outcome with the type of the error, if there was one.
+        """
+        usage = reading.usage
+        key = (
+            how,
+            decision,
+            reading[2:5],  # model, tier, region
+            priced[2:] if isinstance(priced, Cost) else priced,  # all but the amounts
+            reservation[1:] if reservation is not None else None,  # unit and budget
+            (usage.source, usage.flags) if usage is not None else None,
+        )
+        ending = self._endings.get(key)
+        if ending is None:
+            fields = {
+                **self.fields,
+                "outcome": how[0],
+                "error_type": how[1],
+                "response_model": reading.response_model,
+                "service_tier": reading.service_tier,
+                "region": reading.region or self.facts.region,
+                "policy_result": decision.result.value,
+                "policy_reason_code": decision.reason_code,
+                "policy_name": decision.policy_name,
+                "usage_source": usage.source.value if usage is not None else None,
+                "usage_flags": usage.flags if usage is not None else (),
+                "accounting_unit": reservation.unit if reservation is not None else None,
+                "budget_name": reservation.budget if reservation is not None else None,
+                **_price_fields(priced),
+            }
+            if len(self._endings) >= _ENDINGS_KEPT:
+                self._endings.clear()
+            ending = self._endings[key] = Ending(fields)
+        return ending
+
+
+class Ending:
+    """What calls that end alike share, in the forms it is written in."""
+
+    __slots__ = ("attributes", "dimensions", "fields", "log_attributes")
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = SharedFields(fields)
+        self.attributes = closing_attributes(fields)
+        self.log_attributes = log_attributes(fields)
+        self.dimensions: Any = None  # of the metrics; made by them
+
+
+def _price_fields(priced: Cost | Unpriced | None) -> dict[str, Any]:
+    if priced is None:
+        return {"currency": "USD"}
+    if isinstance(priced, Unpriced):
+        return {
+            "cost_status": CostStatus.UNPRICED.value,
+            "unpriced_reason": priced.reason,
+            "price_data_version": priced.price_data_version,
+            "currency": "USD",
+        }
+    return {
+        "cost_status": priced.status.value,
+        "cost_source": priced.source.value,
+        "currency": priced.currency,
+        "priced_model": priced.priced_model,
+        "price_data_version": priced.price_data_version,
+        "missing_meters": priced.missing_meters,
+    }
 
 
 class Plans:

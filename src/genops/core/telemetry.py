@@ -21,15 +21,16 @@ from genops import semconv as s
 from genops._version import __version__
 from genops.core._guarding import never_raises
 from genops.core.attribution import Attribution
+from genops.core.cost import CostStatus
 from genops.core.decision import ALLOWED, Decision, Result
 from genops.core.ledger import LedgerEntry, Outcome, plain
 from genops.core.metrics import Metrics
 
 if TYPE_CHECKING:
     from genops.core.frame import Frame
-    from genops.core.plan import CallFacts
+    from genops.core.plan import CallFacts, Ending
 
-__all__ = ["Telemetry", "attribution_attributes", "log_attributes", "opening_attributes"]
+__all__ = ["Telemetry", "attribution_attributes", "closing_attributes", "log_attributes", "opening_attributes"]
 
 _FAILED = frozenset({Outcome.ERROR, Outcome.CANCELLED, Outcome.BLOCKED})
 _ALLOWED: dict[str, Any] = {s.GENOPS_POLICY_RESULT: Result.ALLOWED.value}
@@ -70,6 +71,39 @@ def opening_attributes(facts: CallFacts, attribution: Attribution) -> dict[str, 
     if facts.server_port is not None:
         attributes[s.SERVER_PORT] = facts.server_port
     return attributes
+
+
+def closing_attributes(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of the end of a call that follow from what its ledger entry shares with others."""
+    outcome = fields["outcome"]
+    attributes: dict[str, Any] = {s.GENOPS_CALL_OUTCOME: outcome.value}
+    if outcome is not Outcome.BLOCKED:
+        attributes[s.GENOPS_COST_ROLE] = "account"
+    for attribute, field in _CLOSING:
+        value = fields.get(field)
+        if value is not None and value != ():
+            attributes[attribute] = value
+    if fields.get("cost_status") not in (None, CostStatus.UNPRICED):
+        attributes[s.GENOPS_COST_CURRENCY] = fields["currency"]
+        attributes[s.GENOPS_COST_PROVIDER] = fields["provider"]
+        attributes[s.GENOPS_COST_MODEL] = fields["priced_model"] or fields["request_model"] or fields["operation"]
+    return attributes
+
+
+# Attributes of the end that are fields of the entry as they are.
+_CLOSING = (
+    (s.GENOPS_COST_STATUS, "cost_status"),
+    (s.ERROR_TYPE, "error_type"),
+    (s.GEN_AI_RESPONSE_MODEL, "response_model"),
+    (s.GENOPS_SERVICE_TIER, "service_tier"),
+    (s.GENOPS_REGION, "region"),
+    (s.GENOPS_COST_SOURCE, "cost_source"),
+    (s.GENOPS_COST_PRICE_DATA_VERSION, "price_data_version"),
+    (s.GENOPS_COST_UNPRICED_REASON, "unpriced_reason"),
+    (s.GENOPS_USAGE_SOURCE, "usage_source"),
+    (s.GENOPS_COST_MISSING_METERS, "missing_meters"),
+    (s.GENOPS_USAGE_FLAGS, "usage_flags"),
+)
 
 
 def log_attributes(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +177,9 @@ class Telemetry:
         span = frame.span
         if span is None or not span.is_recording():
             return
-        attributes = _outcome_attributes(entry)
+        ending = frame.ending
+        assert ending is not None  # made with the entry
+        attributes = {**ending.attributes, **_measured_attributes(entry)}
         if entry.actual is not None and entry.reserved is not None:
             reconciled = {
                 s.GENOPS_ACCOUNTING_ACTUAL: float(entry.actual),
@@ -161,10 +197,12 @@ class Telemetry:
     @never_raises
     def record(self, frame: Frame, entry: LedgerEntry) -> None:
         """Publish the metrics and the log record of a ledger entry."""
+        ending = frame.ending
+        assert ending is not None  # made with the entry
         if self._metrics is not None:
-            self._metrics.record(entry, frame.plan)
+            self._metrics.record(entry, ending)
         if self._logger is not None:
-            self._emit(frame, entry)
+            self._emit(frame.span, entry, ending)
 
     @never_raises
     def finish_mirror(self, frame: Frame, outcome: Outcome, error_type: str | None) -> None:
@@ -225,7 +263,7 @@ class Telemetry:
 
     # -- logs ----------------------------------------------------------------------------------------------------------
 
-    def _emit(self, frame: Frame, entry: LedgerEntry) -> None:
+    def _emit(self, span: Span | None, entry: LedgerEntry, ending: Ending) -> None:
         logger = self._logger
         enabled = getattr(logger, "enabled", None)  # absent before OpenTelemetry 1.40
         if logger is None or (enabled is not None and not enabled()):
@@ -233,10 +271,10 @@ class Telemetry:
         logger.emit(
             LogRecord(
                 timestamp=time.time_ns(),
-                context=trace.set_span_in_context(frame.span) if frame.span is not None else None,
+                context=trace.set_span_in_context(span) if span is not None else None,
                 severity_number=SeverityNumber.INFO,
                 event_name=s.EVENT_USAGE_RECORDED,
-                attributes={**frame.plan.log_attributes, **log_attributes(entry.own_fields())},
+                attributes={**ending.log_attributes, **log_attributes(entry.own_fields())},
             )
         )
 
@@ -254,49 +292,26 @@ def _decision_attributes(decision: Decision) -> dict[str, Any]:
     return decided
 
 
-def _outcome_attributes(entry: LedgerEntry) -> dict[str, Any]:
-    attributes: dict[str, Any] = {s.GENOPS_CALL_OUTCOME: entry.outcome.value}
-    if entry.outcome is not Outcome.BLOCKED:
-        attributes[s.GENOPS_COST_ROLE] = "account"
-    for name, field in _STATED:
-        value = getattr(entry, field)
-        if value is not None and value != ():
-            attributes[name] = value
-    for name, also, tokens in (
-        (s.GEN_AI_USAGE_INPUT_TOKENS, s.GENOPS_TOKENS_INPUT, entry.input_tokens),
-        (s.GEN_AI_USAGE_OUTPUT_TOKENS, s.GENOPS_TOKENS_OUTPUT, entry.output_tokens),
-        (s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, None, entry.usage.get("cache_read")),
-        (s.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, None, entry.usage.get("cache_write")),
-    ):
-        if tokens is not None:
-            attributes[name] = tokens
-            if also is not None:
-                attributes[also] = tokens
+def _measured_attributes(entry: LedgerEntry) -> dict[str, Any]:
+    """The ids, quantities and amounts of one call."""
+    attributes: dict[str, Any] = {}
+    if entry.response_id is not None:
+        attributes[s.GEN_AI_RESPONSE_ID] = entry.response_id
+    if (tokens := entry.input_tokens) is not None:
+        attributes[s.GEN_AI_USAGE_INPUT_TOKENS] = attributes[s.GENOPS_TOKENS_INPUT] = tokens
+    if (tokens := entry.output_tokens) is not None:
+        attributes[s.GEN_AI_USAGE_OUTPUT_TOKENS] = attributes[s.GENOPS_TOKENS_OUTPUT] = tokens
+    if entry.reasoning_tokens is not None:
+        attributes[s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = entry.reasoning_tokens
+    usage = entry.usage
+    if "cache_read" in usage:
+        attributes[s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage["cache_read"]
+    if "cache_write" in usage:
+        attributes[s.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage["cache_write"]
     if entry.cost is not None:
         attributes[s.GENOPS_COST_TOTAL] = float(entry.cost)
-        attributes[s.GENOPS_COST_CURRENCY] = entry.currency
-        attributes[s.GENOPS_COST_PROVIDER] = entry.provider
-        attributes[s.GENOPS_COST_MODEL] = entry.priced_model or entry.request_model or entry.operation
         if entry.list_cost is not None and entry.list_cost != entry.cost:
             attributes[s.GENOPS_COST_LIST] = float(entry.list_cost)
     if entry.time_to_first_chunk_ms is not None:
         attributes[s.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = entry.time_to_first_chunk_ms / 1000
     return attributes
-
-
-# Fields of the entry that are attributes of the span as they are.
-_STATED = (
-    (s.GENOPS_COST_STATUS, "cost_status"),
-    (s.ERROR_TYPE, "error_type"),
-    (s.GEN_AI_RESPONSE_MODEL, "response_model"),
-    (s.GEN_AI_RESPONSE_ID, "response_id"),
-    (s.GENOPS_SERVICE_TIER, "service_tier"),
-    (s.GENOPS_REGION, "region"),
-    (s.GENOPS_COST_SOURCE, "cost_source"),
-    (s.GENOPS_COST_PRICE_DATA_VERSION, "price_data_version"),
-    (s.GENOPS_COST_UNPRICED_REASON, "unpriced_reason"),
-    (s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, "reasoning_tokens"),
-    (s.GENOPS_USAGE_SOURCE, "usage_source"),
-    (s.GENOPS_COST_MISSING_METERS, "missing_meters"),
-    (s.GENOPS_USAGE_FLAGS, "usage_flags"),
-)

@@ -7,7 +7,7 @@ another process, books nothing twice in a ledger that keeps call ids apart.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from genops.core._guarding import never_raises
@@ -22,11 +22,14 @@ __all__ = ["BatchSink"]
 class BatchSink:
     """Books the items of one batch as they are read; a `StreamSink`, and a reader of whole result files."""
 
+    hides = False
+
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+        self.feed: Callable[[Any], bool | None] = self._feed
 
     @never_raises
-    def feed(self, chunk: Any) -> bool:
+    def _feed(self, chunk: Any) -> bool:
         self._book(getattr(chunk, "custom_id", None), _answer(chunk))
         return False
 

@@ -16,7 +16,8 @@ from genops.core import estimate
 from genops.core._guarding import never_raises
 from genops.core.frame import Frame
 from genops.core.ledger import Outcome
-from genops.providers._engine.reading import StreamReader, read
+from genops.providers._engine.chunks import StreamReader
+from genops.providers._engine.reading import read
 from genops.providers._engine.streams import StreamProxy, outcome_of
 
 __all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response"]
@@ -70,20 +71,13 @@ def _context(frame: Frame) -> dict[str, Any] | None:
 class StreamMeter:
     """Reads usage from chunks as they pass; a `StreamSink`."""
 
-    __slots__ = ("_first", "_frame", "_reader")
+    __slots__ = ("_frame", "_reader", "feed", "hides")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request)
-        self._first = True
-
-    @never_raises
-    def feed(self, chunk: Any) -> bool:
-        if self._first:
-            self._first = False
-            self._frame.first_chunk()
-        self._reader.feed(chunk)
-        return self._frame.hide_usage_chunk and not getattr(chunk, "choices", True) and chunk.usage is not None
+        self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request, frame.first_chunk)
+        self.feed = self._reader.feed
+        self.hides = frame.hide_usage_chunk
 
     @never_raises
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from genops.core.cost import Cost, Unpriced
 from genops.core.pricing import PriceBook, PriceQuery
 from genops.core.rates import Rates
 from genops.core.usage import Reading, Usage
+from genops.providers._engine.chunks import read_chunks
 from genops.providers._engine.reading import provider_of, read, region_of
 
 __all__ = ["price_response", "query_for"]
@@ -29,17 +32,27 @@ def price_response(
 ) -> Cost | Unpriced:
     """Return what one response cost, with its price lines.
 
-    `response` is the vendor's object or its JSON; `model` the requested one; `at` the time of the request (now if left
-    out); `context` may hold `processing: batch` or `service_tier`; `config` takes the price keys of `genops.yaml`.
+    `response` is the vendor's object or its JSON, of a stream `{"chunks": [...]}`; `model` the requested one; `at` the
+    time of the request (now if left out); `context` may hold `processing: batch` or `service_tier`; `config` takes the
+    price keys of `genops.yaml`.
     Raises `ConfigurationError` for a config that is not understood.
     """
     request, context = request or {}, context or {}
-    reading = read(provider, api, response, request, context)
+    chunks = response.get("chunks") if isinstance(response, Mapping) else None
+    if chunks is not None:
+        reading = read_chunks(provider, api, chunks, request)
+    else:
+        reading = read(provider, api, response, request, context)
     query = query_for(provider, api, reading, model=model, request=request, at=at, context=context)
-    cost = PriceBook.default(Rates.parse(config or {})).price(reading.usage or Usage(), query)
+    cost = _book(json.dumps(config or {}, default=str)).price(reading.usage or Usage(), query)
     if reading.usage is None and isinstance(cost, Cost) and cost.status not in ("free", "provider_reported"):
         return Unpriced("the response states no usage", cost.price_data_version)
     return cost
+
+
+@lru_cache(maxsize=16)
+def _book(config: str) -> PriceBook:
+    return PriceBook.default(Rates.parse(json.loads(config)))
 
 
 def query_for(

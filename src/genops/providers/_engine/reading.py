@@ -7,7 +7,7 @@ streams, in which the last value of a field wins and nothing is added up.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
@@ -17,12 +17,10 @@ from typing import Any
 from genops.core.usage import Reading, Usage
 from genops.providers._engine._paths import Getter, compile_path, fields_of, get
 
-__all__ = ["StreamReader", "provider_of", "read", "region_of"]
+__all__ = ["provider_of", "read", "region_of"]
 
 _NOTHING: Mapping[str, Any] = {}
 _LONG_RETENTION = "12h"
-# Where chunks of other shapes than OpenAI's keep what counts; the last value wins.
-_RUNNING = ("usageMetadata", "usage_metadata", "x_groq", "candidates", "meta")
 
 
 @cache
@@ -201,9 +199,6 @@ def read(
     not at all. `context` may hold `processing: batch`.
     """
     request = request or _NOTHING
-    chunks = response.get("chunks") if isinstance(response, dict) else None
-    if chunks is not None:
-        return _read_chunks(provider, api, chunks, request)
     shape, answer = _shape(provider, api), fields_of(response)
     usage, cost = shape.usage(answer, request) if shape is not None else (None, None)
     if usage is not None:
@@ -256,101 +251,3 @@ def _grounding(response: Any) -> int:
     model = str(get(response, "modelVersion") or get(response, "model") or "")
     older = any(part in model for part in ("gemini-1", "gemini-2"))
     return int(grounded) if older else len(queries)
-
-
-def _read_chunks(provider: str, api: str, chunks: list[Any], request: Mapping[str, Any]) -> Reading:
-    reader = StreamReader(provider, api, request)
-    for chunk in chunks:
-        reader.feed(chunk)
-    return reader.finish()
-
-
-class StreamReader:
-    """Reads a stream as it passes. `text_length` counts the characters of generated text and tool arguments."""
-
-    __slots__ = ("_api", "_feed", "_provider", "_request", "_state", "_usage", "text_length")
-
-    def __init__(self, provider: str, api: str, request: Mapping[str, Any] | None = None) -> None:
-        self._provider = provider
-        self._api = api
-        self._request = request or _NOTHING
-        self._state: dict[str, Any] = {}
-        self._usage: Any = None
-        self.text_length = 0
-        feeds: dict[str, Callable[[Any], None]] = {"responses": self._feed_events, "messages": self._feed_messages}
-        self._feed = feeds.get(api, self._feed_chunks)
-
-    def feed(self, chunk: Any) -> None:
-        """Look at one chunk, a vendor object or its JSON."""
-        self._feed(chunk)
-
-    def finish(self) -> Reading:
-        """Return what the stream said so far."""
-        state = dict(self._state)
-        if self._usage is not None:
-            state["usage"] = self._usage
-        return read(self._provider, self._api, state.get("response", state), self._request)
-
-    def _feed_chunks(self, chunk: Any) -> None:
-        """Chunks that carry choices, and usage in the last one or in each as a running total."""
-        state = self._state
-        if not state:
-            for name in ("id", "model", "responseId", "modelVersion", "service_tier"):
-                value = get(chunk, name)
-                if value is not None:
-                    state[name] = value
-        choices = get(chunk, "choices")
-        if choices:
-            choice = choices[0]
-            delta = get(choice, "delta")
-            text = get(delta, "content") if delta is not None else get(choice, "text")
-            if text:
-                self.text_length += len(text)
-            elif delta is not None:
-                self._count_tool_calls(delta)
-        usage = get(chunk, "usage")
-        if usage is not None:
-            self._usage = usage
-            state["service_tier"] = get(chunk, "service_tier") or state.get("service_tier")
-            return
-        more = chunk if isinstance(chunk, dict) else getattr(chunk, "__pydantic_extra__", None)
-        for name in _RUNNING if more else ():
-            value = get(chunk, name)
-            if value is not None:
-                state[name] = value
-
-    def _count_tool_calls(self, delta: Any) -> None:
-        for call in get(delta, "tool_calls") or ():
-            self.text_length += len(get(get(call, "function"), "arguments") or "")
-
-    def _feed_events(self, event: Any) -> None:
-        """Events of the Responses API: the last one that carries the response has the usage."""
-        response = get(event, "response")
-        if response is not None:
-            self._state["response"] = response
-            return
-        delta = get(event, "delta")
-        if isinstance(delta, str):
-            self.text_length += len(delta)
-
-    def _feed_messages(self, event: Any) -> None:
-        """Anthropic's events: usage at the start, cumulative fields over it at the end."""
-        kind = get(event, "type")
-        if kind == "content_block_delta":
-            delta = get(event, "delta")
-            text = get(delta, "text") or get(delta, "partial_json") or get(delta, "thinking")
-            self.text_length += len(text) if text else 0
-        elif kind == "message_start":
-            message = get(event, "message")
-            self._state.update({name: get(message, name) for name in ("id", "model")})
-            self._merge_usage(get(message, "usage"))
-        elif kind == "message_delta":
-            self._merge_usage(get(event, "usage"))
-
-    def _merge_usage(self, usage: Any) -> None:
-        fields = (
-            usage
-            if isinstance(usage, Mapping)
-            else {**getattr(usage, "__dict__", {}), **(getattr(usage, "model_extra", None) or {})}
-        )
-        self._usage = {**(self._usage or {}), **{name: value for name, value in fields.items() if value is not None}}

@@ -19,10 +19,14 @@ __all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of"]
 
 
 class StreamSink(Protocol):
-    """What watches a stream. Neither method raises; `end` counts the first time only."""
+    """What watches a stream. Nothing of it raises; `end` counts the first time only.
 
-    def feed(self, chunk: Any) -> bool | None:
-        """Look at one chunk; True keeps it from the application."""
+    `feed` looks at a chunk and says whether it carries nothing but usage; if `hides`, such a chunk is kept from the
+    application.
+    """
+
+    feed: Callable[[Any], bool | None]
+    hides: bool
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None: ...
 
@@ -58,11 +62,12 @@ class _Reader:
 
 
 def _pump(chunks: Iterable[Any], reader: _Reader) -> Generator[Any, None, None]:
-    feed = reader.sink.feed
+    feed, hides = reader.sink.feed, reader.sink.hides
     try:
         for chunk in chunks:
-            if not feed(chunk):
-                yield chunk
+            if feed(chunk) and hides:
+                continue
+            yield chunk
     except GeneratorExit:
         raise  # dropped half-way: closing or the reader's end names the outcome
     except BaseException as error:
@@ -72,11 +77,12 @@ def _pump(chunks: Iterable[Any], reader: _Reader) -> Generator[Any, None, None]:
 
 
 async def _apump(chunks: AsyncIterable[Any], reader: _Reader) -> AsyncGenerator[Any, None]:
-    feed = reader.sink.feed
+    feed, hides = reader.sink.feed, reader.sink.hides
     try:
         async for chunk in chunks:
-            if not feed(chunk):
-                yield chunk
+            if feed(chunk) and hides:
+                continue
+            yield chunk
     except GeneratorExit:
         raise
     except BaseException as error:
