@@ -157,15 +157,13 @@ class Frame:
         kind = self.facts.operation_type
         if kind not in _TOKEN_OPERATIONS:
             return _ONE, "requests", None
-        quantities: dict[str, int | Decimal] = {}
-        quantities["input"] = self.input_estimate = estimate.estimate_input(self.request)
+        tokens_in, tokens_out = estimate.estimate_input(self.request), 0
+        self.input_estimate = tokens_in
         if kind == "inference":
             self.output_bound = estimate.output_bound(self.request)
-            quantities["output"] = self.output_bound or self.runtime.default_output_bound
-        priced = self.runtime.book.price(Usage(quantities), self.query(_SILENT), lines=False)
-        if isinstance(priced, Unpriced) or priced.currency != "USD":
-            return Decimal(sum(quantities.values())), "tokens", None
-        return priced.amount, "USD", priced.amount
+            tokens_out = self.output_bound or self.runtime.default_output_bound
+        amount = self.runtime.book.bound(self.query(_SILENT), tokens_in, tokens_out)
+        return (Decimal(tokens_in + tokens_out), "tokens", None) if amount is None else (amount, "USD", amount)
 
     def _refuse(self, refusal: GenOpsBlocked) -> None:
         self._ticket.clear()

@@ -114,6 +114,16 @@ class PriceBook:
             return self._reported(query.reported_cost, cost, resolved)
         return cost
 
+    def bound(self, query: PriceQuery, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """Return what so many tokens cost at most, in USD; None without a price for them."""
+        prices = self._resolved_for(query).plain
+        price_in, price_out = prices.get("input"), prices.get("output")
+        if price_in is not None and price_out is not None:
+            return _rounded(_EXACT.fma(price_in, input_tokens, _EXACT.multiply(price_out, output_tokens)))
+        usage = Usage({"input": input_tokens, "output": output_tokens} if output_tokens else {"input": input_tokens})
+        cost = self.price(usage, query, lines=False)
+        return cost.amount if isinstance(cost, Cost) and cost.currency == "USD" else None
+
     def _resolved_for(self, query: PriceQuery) -> _Resolved:
         key = (
             query.provider,

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from genops.core.attribution import AttributionRules
@@ -30,6 +31,8 @@ class Pricer(Protocol):
     """Turns usage into money; the price book is one."""
 
     def price(self, usage: Usage, query: PriceQuery, *, lines: bool = True) -> Cost | Unpriced: ...
+
+    def bound(self, query: PriceQuery, input_tokens: int, output_tokens: int) -> Decimal | None: ...
 
 
 class SeenResponses:

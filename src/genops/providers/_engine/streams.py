@@ -65,9 +65,8 @@ def _pump(chunks: Iterable[Any], reader: _Reader) -> Generator[Any, None, None]:
     feed, hides = reader.sink.feed, reader.sink.hides
     try:
         for chunk in chunks:
-            if feed(chunk) and hides:
-                continue
-            yield chunk
+            if not feed(chunk) or not hides:
+                yield chunk
     except GeneratorExit:
         raise  # dropped half-way: closing or the reader's end names the outcome
     except BaseException as error:
