@@ -38,13 +38,37 @@ def problems(path: Path, tree: ast.Module) -> Iterator[str]:
     ):
         yield "no __all__"
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 85:
-            yield f"{node.name} is longer than 85 lines"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _oversized(path, node)
         if isinstance(node, ast.ExceptHandler) and path.name != "_guarding.py":
             caught = ast.unparse(node.type) if node.type else "bare"
             if caught in ("Exception", "bare"):
                 yield f"except {caught}"
         yield from _misplaced(path, node)
+
+
+def _oversized(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    if (function.end_lineno or 0) - function.lineno >= 50:
+        yield f"{function.name} is longer than 50 lines"
+    if _nesting(function) > 3:
+        yield f"{function.name} nests {_nesting(function)} levels deep"
+    positional = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    if len(positional) - (positional[:1] in (["self"], ["cls"])) > 5 and path.parent.name != "commands":
+        yield f"{function.name} takes more than 5 positional parameters"
+
+
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+
+
+def _nesting(node: ast.AST) -> int:
+    """How many blocks the innermost statement of a function is in; `elif` is one with its `if`."""
+    deepest = 0
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        chained = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+        deepest = max(deepest, _nesting(child) + (isinstance(child, BLOCKS) and not chained))
+    return deepest
 
 
 def _misplaced(path: Path, node: ast.AST) -> Iterator[str]:

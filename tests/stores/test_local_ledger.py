@@ -76,6 +76,19 @@ def test_appended_entries_are_read_at_once(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_full_journal_is_left_behind_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that lives long does not keep all it ever wrote twice."""
+    monkeypatch.setattr("genops.stores.journal._ROTATE_AT", 4000)
+    ledger = open_ledger(tmp_path)
+    for number in range(60):
+        ledger.append(_entry(f"{number:02}"))
+    ledger.flush()
+
+    assert 60 == len(list(LedgerReader(tmp_path).entries()))
+    assert 1 >= len(list((tmp_path / "journal").iterdir()))
+    ledger.close()
+
+
 def test_same_call_id_is_booked_once(tmp_path: Path) -> None:
     """The ledger is idempotent on call id, over processes and restarts."""
     for _ in range(2):

@@ -23,6 +23,7 @@ __all__ = ["JournalLedger", "open_ledger"]
 _log = logging.getLogger(__name__)
 _FOLD_EVERY_S = 1.0
 _PRUNE_EVERY_S = 3600.0
+_ROTATE_AT = 8 * 1024 * 1024  # bytes; a journal that is full is left behind, folded and removed
 
 
 class JournalLedger:
@@ -38,6 +39,7 @@ class JournalLedger:
         self._retention_days = retention_days
         self._fsync = fsync
         self._descriptor: int | None = None
+        self._size = 0
         self._pid = 0
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -66,18 +68,24 @@ class JournalLedger:
             raise OSError(f"only {written} of {len(line)} bytes could be written")
         if self._fsync:
             os.fsync(self._descriptor)
+        self._size += written
+        if self._size >= _ROTATE_AT:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _open(self) -> None:
-        """Open this process's own journal; a child after `fork` gets one of its own."""
+        """Open a journal of this process's own; a child after `fork` gets one for itself."""
         journals = self.directory / JOURNALS
         journals.mkdir(parents=True, exist_ok=True)
         path = journals / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # says that the writer lives
-        self._pid = os.getpid()
-        self._closed, self._wake = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._fold_repeatedly, name="genops-ledger", daemon=True)
-        self._thread.start()
+        self._size = 0
+        if self._pid != os.getpid() or self._thread is None or self._closed.is_set():
+            self._pid = os.getpid()
+            self._closed, self._wake = threading.Event(), threading.Event()
+            self._thread = threading.Thread(target=self._fold_repeatedly, name="genops-ledger", daemon=True)
+            self._thread.start()
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:

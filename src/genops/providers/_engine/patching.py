@@ -91,12 +91,12 @@ class Patches:
 
     @never_raises
     def _patch_module(self, module: Any, version: str) -> None:
+        here = [call for call in _calls(self.adapter, version) if call.module == module.__name__]
         with self._lock:
-            for call in _calls(self.adapter, version):
-                if call.module == module.__name__:
-                    governed = GovernedCall(self.adapter, call)
-                    for method in call.methods:
-                        self._patch(module, method, governed)
+            for call in here:
+                governed = GovernedCall(self.adapter, call)
+                for method in call.methods:
+                    self._patch(module, method, governed)
 
     def _patch(self, module: Any, method: str, governed: GovernedCall) -> None:
         key = (module.__name__, method)
