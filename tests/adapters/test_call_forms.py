@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from typing import Any
 
 import anthropic
@@ -277,3 +278,20 @@ def test_uninstrument_restores_the_vendors_method() -> None:
         assert original is not Completions.__dict__["create"]
 
     assert original is Completions.__dict__["create"]
+
+
+def test_a_read_stream_leaves_no_cycle(client: Any, captured: Captured) -> None:
+    """What was read is freed at once: nothing waits for the garbage collector."""
+    list(_stream(client))
+    gc.collect()
+    gc.disable()
+    try:
+        responses = [weakref.ref(_read(_stream(client)).response) for _ in range(3)]
+        assert [None] * 3 == [response() for response in responses]
+    finally:
+        gc.enable()
+
+
+def _read(stream: Any) -> Any:
+    list(stream)
+    return stream

@@ -12,14 +12,15 @@ from genops.core.usage import Reading, Usage
 __all__ = ["book_item"]
 
 
-def book_item(frame: Frame, reading: Reading, custom_id: str | None) -> LedgerEntry | None:
+def book_item(frame: Frame, reading: Reading, item_id: str) -> LedgerEntry | None:
     """Book one answered request of a batch as a call of its own; None if this process has booked it before.
 
+    `item_id` tells it apart where the answer has no id, as embeddings have none.
     The frame's attribution applies: that of whoever reads the results.
     """
     facts = frame.facts
-    identity = reading.response_id or custom_id
-    if identity is None or not frame.runtime.seen.first(facts.provider, identity):
+    identity = reading.response_id or item_id
+    if not frame.runtime.seen.first(facts.provider, identity):
         return None
     cost = frame.runtime.book.price(reading.usage or Usage(), frame.query(reading))
     entry = replace(

@@ -105,5 +105,4 @@ class Reading(NamedTuple):
     response_model: str | None = None
     service_tier: str | None = None  # as served, lower case, the provider's word: default, flex, priority, batch
     region: str | None = None  # where it ran, in the provider's word: us, eu, global, ...
-    finish_reasons: tuple[str, ...] = ()
     reported_cost: Decimal | None = None  # USD, when the provider states its own charge

@@ -158,6 +158,7 @@ class ReplayServer:
             for exchange in self.exchanges
             if exchange.streaming == streaming and _tail(exchange.path) == _tail(received.path)
         ]
+        fitting = [exchange for exchange in fitting if exchange.path == urlsplit(received.path).path] or fitting
         exact = (exchange for exchange in fitting if exchange.request.get("model") == received.body.get("model"))
         return next(exact, fitting[0] if fitting else None)
 

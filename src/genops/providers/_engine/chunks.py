@@ -26,7 +26,7 @@ class StreamReader:
     chunk.
     """
 
-    __slots__ = ("_api", "_on_first", "_provider", "_request", "_state", "_usage", "feed", "text_length")
+    __slots__ = ("_api", "_on_first", "_provider", "_request", "_state", "_usage", "text_length")
 
     def __init__(
         self,
@@ -42,7 +42,12 @@ class StreamReader:
         self._state: dict[str, Any] = {}
         self._usage: Any = None
         self.text_length = 0
-        self.feed: Callable[[Any], bool | None] = getattr(self, _FEEDS.get(api, "feed_chunk"))
+
+    @property
+    def feed(self) -> Callable[[Any], bool | None]:
+        """What looks at a chunk of this API. Ask once per stream."""
+        method: Callable[[Any], bool | None] = getattr(self, _FEEDS.get(self._api, "feed_chunk"))
+        return method
 
     def finish(self) -> Reading:
         """Return what the stream said so far."""
@@ -144,6 +149,7 @@ _FEEDS = {"responses": "feed_event", "messages": "feed_message"}
 def read_chunks(provider: str, api: str, chunks: Iterable[Any], request: Mapping[str, Any] | None = None) -> Reading:
     """Return what a whole stream says about itself."""
     reader = StreamReader(provider, api, request)
+    feed = reader.feed
     for chunk in chunks:
-        reader.feed(chunk)
+        feed(chunk)
     return reader.finish()

@@ -71,13 +71,16 @@ def _context(frame: Frame) -> dict[str, Any] | None:
 class StreamMeter:
     """Reads usage from chunks as they pass; a `StreamSink`."""
 
-    __slots__ = ("_frame", "_reader", "feed", "hides")
+    __slots__ = ("_frame", "_reader", "hides")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request, frame.first_chunk)
-        self.feed = self._reader.feed
         self.hides = frame.hide_usage_chunk
+
+    @property
+    def feed(self) -> Callable[[Any], bool | None]:
+        return self._reader.feed
 
     @never_raises
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
@@ -205,8 +208,9 @@ class _Body:
         content = bytes(self._seen) or (self._http.content if self.is_read() else b"")
         if "text/event-stream" in self._http.headers.get("content-type", ""):
             meter = StreamMeter(self._frame)
+            feed = meter.feed
             for chunk in _events(content):
-                meter.feed(chunk)
+                feed(chunk)
             meter.end(outcome)
             return
         facts = self._frame.facts

@@ -15,7 +15,7 @@ import wrapt
 
 from genops.core.ledger import Outcome
 
-__all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of"]
+__all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of", "unhook"]
 
 
 class StreamSink(Protocol):
@@ -25,8 +25,11 @@ class StreamSink(Protocol):
     application.
     """
 
-    feed: Callable[[Any], bool | None]
-    hides: bool
+    @property
+    def feed(self) -> Callable[[Any], bool | None]: ...
+
+    @property
+    def hides(self) -> bool: ...
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None: ...
 
@@ -150,7 +153,7 @@ def _hook_response_close(stream: Any, reader: _Reader) -> None:
     """Have the HTTP response tell the reader when it is closed. Weakly: the response may outlive every reader."""
     response = getattr(stream, "response", None)
     weak = weakref.ref(reader)
-    for name in ("close", "aclose"):
+    for name in _CLOSERS:
         original = getattr(response, name, None)
         if original is None:
             continue
@@ -159,12 +162,22 @@ def _hook_response_close(stream: Any, reader: _Reader) -> None:
             target = weak()
             if target is not None:
                 target.close()
+            unhook(response, *_CLOSERS)
             return _original(*args, **kwargs)
 
         try:
             setattr(response, name, closing)
         except AttributeError:  # a response with slots: closing through the proxy still ends the sink
             return
+
+
+_CLOSERS = ("close", "aclose")
+
+
+def unhook(owner: Any, *names: str) -> None:
+    """Take back what was put in place of methods of an object: it and the object keep one another alive."""
+    for name in names:
+        getattr(owner, "__dict__", {}).pop(name, None)
 
 
 class ManagerProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
