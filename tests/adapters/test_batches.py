@@ -185,6 +185,11 @@ RESULTS = "\n".join(_message_line(n, kind) for n, kind in enumerate(("succeeded"
 HALF = Decimal("0.001")  # (1000 x 1 USD + 200 x 5 USD) per million, halved
 
 
+needs_batches = pytest.mark.skipif(
+    not hasattr(anthropic.resources.Messages, "batches"), reason="this version of the SDK has no batches"
+)
+
+
 def _batch(url: str) -> tuple[Exchange, Exchange]:
     status = {
         "id": "msgbatch_1",
@@ -203,6 +208,7 @@ def _batch(url: str) -> tuple[Exchange, Exchange]:
     return found, _file("/v1/messages/batches/msgbatch_1/results", RESULTS)
 
 
+@needs_batches
 def test_anthropic_results_are_booked_at_half_price(server: ReplayServer, captured: Captured) -> None:
     """Succeeded requests are booked once each, also when read again; the others cost nothing."""
     server.play(*_batch(server.url))
@@ -214,6 +220,7 @@ def test_anthropic_results_are_booked_at_half_price(server: ReplayServer, captur
     assert [HALF, HALF] == [entry.cost for entry in _calls(captured)]
 
 
+@needs_batches
 def test_anthropic_results_closed_early_book_what_was_read(server: ReplayServer, captured: Captured) -> None:
     """One item read is one item booked, and the span says so."""
     server.play(*_batch(server.url))
@@ -226,6 +233,7 @@ def test_anthropic_results_closed_early_book_what_was_read(server: ReplayServer,
     assert Outcome.CLOSED_EARLY.value == captured.span.attributes["genops.call.outcome"]
 
 
+@needs_batches
 async def test_anthropic_results_are_booked_asynchronously(server: ReplayServer, captured: Captured) -> None:
     """The same on the async client."""
     server.play(*_batch(server.url))

@@ -280,18 +280,25 @@ def test_uninstrument_restores_the_vendors_method() -> None:
     assert original is Completions.__dict__["create"]
 
 
-def test_a_read_stream_leaves_no_cycle(client: Any, captured: Captured) -> None:
-    """What was read is freed at once: nothing waits for the garbage collector."""
+def test_a_read_stream_leaves_no_cycle(client: Any) -> None:
+    """What was read is freed at once, as it is without us: nothing waits for the garbage collector."""
+    if _lingers(client):
+        pytest.skip("this version of the SDK leaves a cycle of its own")
+    with capture(adapters=["openai"]):
+        assert not _lingers(client)
+
+
+def _lingers(client: Any) -> bool:
+    """Whether the HTTP response of a stream that was read outlives it."""
     list(_stream(client))
     gc.collect()
     gc.disable()
     try:
-        responses = [weakref.ref(_read(_stream(client)).response) for _ in range(3)]
-        assert [None] * 3 == [response() for response in responses]
+        stream = _stream(client)
+        list(stream)
+        response = weakref.ref(stream.response)
+        del stream
+        return response() is not None
     finally:
         gc.enable()
-
-
-def _read(stream: Any) -> Any:
-    list(stream)
-    return stream
+        gc.collect()
