@@ -152,13 +152,13 @@ class ReplayServer:
             return next((exchange for exchange in self.exchanges if exchange.id == wanted), None)
         if self._choose is not None:
             return self._choose(received)
-        streaming = bool(received.body.get("stream"))
+        streaming, path = bool(received.body.get("stream")), urlsplit(received.path).path
         fitting = [
             exchange
             for exchange in self.exchanges
-            if exchange.streaming == streaming and _tail(exchange.path) == _tail(received.path)
+            if exchange.streaming == streaming and _tail(exchange.path) == _tail(path)
         ]
-        fitting = [exchange for exchange in fitting if exchange.path == urlsplit(received.path).path] or fitting
+        fitting = [exchange for exchange in fitting if exchange.path == path] or fitting
         exact = (exchange for exchange in fitting if exchange.request.get("model") == received.body.get("model"))
         return next(exact, fitting[0] if fitting else None)
 
