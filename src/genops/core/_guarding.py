@@ -10,24 +10,31 @@ import functools
 import inspect
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from genops.core.errors import GenOpsBlocked
 
-__all__ = ["contained", "error_count", "never_raises"]
+__all__ = ["contained", "error_count", "errors_by_type", "never_raises"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _lock = threading.Lock()
-_errors = 0
+_errors: Counter[str] = Counter()
 
 
 def error_count() -> int:
     """How many faults of GenOps were contained in this process."""
-    return _errors
+    return _errors.total()
+
+
+def errors_by_type() -> dict[str, int]:
+    """How many of each type of exception."""
+    with _lock:
+        return dict(_errors)
 
 
 def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
@@ -50,8 +57,8 @@ def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
                 return function(self, value)  # type: ignore[call-arg]  # its signature, by the test above
             except GenOpsBlocked:
                 raise
-            except Exception:
-                _note(log, function.__qualname__)
+            except Exception as error:
+                _note(log, function.__qualname__, error)
                 return None
 
         return method  # type: ignore[return-value]
@@ -62,8 +69,8 @@ def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
             return function(*args, **kwargs)
         except GenOpsBlocked:
             raise
-        except Exception:
-            _note(log, function.__qualname__)
+        except Exception as error:
+            _note(log, function.__qualname__, error)
             return None
 
     return plain
@@ -99,8 +106,7 @@ class contained:
         return True
 
 
-def _note(log: logging.Logger, what: str, error: BaseException | bool = True) -> None:
-    global _errors
+def _note(log: logging.Logger, what: str, error: BaseException) -> None:
     with _lock:
-        _errors += 1
+        _errors[type(error).__qualname__] += 1
     log.debug("%s failed inside genops; the application goes on", what, exc_info=error)

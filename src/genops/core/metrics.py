@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
 
 from genops import semconv as s
 from genops._version import __version__
+from genops.core._guarding import errors_by_type
 from genops.core.ledger import LedgerEntry
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ class Metrics:
         self._first_chunk = meter.create_histogram(
             s.METRIC_CALL_TIME_TO_FIRST_CHUNK, unit="s", description="Time from request to the first streamed chunk."
         )
+        meter.create_observable_counter(
+            s.METRIC_SDK_ERRORS, [_observe_errors], unit="{error}", description="Faults of GenOps that were contained."
+        )
         self._limit = cardinality_limit
         self._sets: dict[tuple[Any, ...], _AttributeSet] = {}
         self._overflow = _AttributeSet({"otel.metric.overflow": True})
@@ -74,6 +80,11 @@ class Metrics:
             names = [name for name, _ in _DIMENSIONS]
             made = _AttributeSet({name: value for name, value in zip(names, key, strict=True) if value is not None})
             return self._sets.setdefault(key, made)
+
+
+def _observe_errors(options: CallbackOptions) -> Iterable[Observation]:
+    for name, count in errors_by_type().items():
+        yield Observation(count, {s.ERROR_TYPE: name})
 
 
 class _AttributeSet:

@@ -79,17 +79,18 @@ def capture(
     rules: AttributionRules | None = None,
     sampled: bool = True,
     at: datetime | None = None,
+    cardinality_limit: int = 2000,
 ) -> Iterator[Captured]:
     """Govern the calls made inside the block, with the adapters named, and collect what they leave.
 
     `prices` is what `genops.yaml` takes under `prices:`; `at` fixes the clock, for prices that change with time;
-    `sampled=False` drops every span, as a sampler might. Needs the OpenTelemetry SDK. What was in force before is in
-    force again afterwards.
+    `sampled=False` drops every span, as a sampler might; `cardinality_limit` bounds the series of the metrics. Needs
+    the OpenTelemetry SDK. What was in force before is in force again afterwards.
     """
     captured = Captured()
     runtime = Runtime(
         book=PriceBook.default(Rates.parse(prices or {})),
-        telemetry=_in_memory_telemetry(captured, sampled=sampled),
+        telemetry=_in_memory_telemetry(captured, sampled=sampled, cardinality_limit=cardinality_limit),
         clock=(lambda: at) if at is not None else (lambda: datetime.now(UTC)),
         policies=policies or PolicySet(),
         rules=rules or AttributionRules(),
@@ -106,7 +107,7 @@ def capture(
         install_runtime(previous)
 
 
-def _in_memory_telemetry(captured: Captured, *, sampled: bool) -> Telemetry:
+def _in_memory_telemetry(captured: Captured, *, sampled: bool, cardinality_limit: int) -> Telemetry:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
     from opentelemetry.sdk.metrics import MeterProvider
@@ -124,4 +125,9 @@ def _in_memory_telemetry(captured: Captured, *, sampled: bool) -> Telemetry:
     loggers = LoggerProvider(shutdown_on_exit=False)
     loggers.add_log_record_processor(SimpleLogRecordProcessor(captured._logs))
     meters = MeterProvider([captured._metrics], shutdown_on_exit=False)
-    return Telemetry(tracer_provider=tracers, meter_provider=meters, logger_provider=loggers)
+    return Telemetry(
+        tracer_provider=tracers,
+        meter_provider=meters,
+        logger_provider=loggers,
+        cardinality_limit=cardinality_limit,
+    )
