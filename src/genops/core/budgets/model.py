@@ -175,7 +175,7 @@ class Leg(NamedTuple):
 
 def counter_key(budget: str, group: Mapping[str, str], series: str, start: int) -> str:
     """The name of a counter: `budget|field=value&...|series@start`, with what separates quoted inside the parts."""
-    values = "&".join(f"{name}={_quoted(value)}" for name, value in group.items())
+    values = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in group.items())
     return f"{_quoted(budget)}|{values}|{series}@{start}"
 
 
@@ -184,7 +184,7 @@ def parse_key(key: str) -> tuple[str, dict[str, str], str, int]:
     name, values, window = key.split("|")
     group = dict(part.split("=", 1) for part in values.split("&")) if values else {}
     series, _, start = window.partition("@")
-    return unquote(name), {field: unquote(value) for field, value in group.items()}, series, int(start)
+    return unquote(name), {unquote(field): unquote(value) for field, value in group.items()}, series, int(start)
 
 
 def _quoted(text: str) -> str:

@@ -26,8 +26,9 @@ __all__ = [
 
 
 class Granted(NamedTuple):
-    """All legs are reserved. `tightest` is the place of the leg with the least left, `remaining` what that is.
+    """All legs are reserved. `tightest` is the place of the leg with the smallest share of its limit left.
 
+    `remaining` is what is left of that leg after this reservation; below 0 on a soft leg past its limit.
     `over` are the places of soft legs that are past their limit.
     """
 

@@ -9,14 +9,14 @@ full, so the window is up to one bucket too long: on the strict side.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from genops.core.errors import ConfigurationError
 
-__all__ = ["TOTAL", "WEEKDAYS", "Span", "Window", "WindowKind"]
+__all__ = ["WEEKDAYS", "Span", "Window", "WindowKind"]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HOUR = 3600
@@ -151,15 +151,12 @@ class Window:
         return local.strftime(pattern.get(self.kind, "%Y"))
 
 
-TOTAL = Window(kind=WindowKind.TOTAL)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def _midnight(day: date, zone: tzinfo) -> int:
     """The instant at which `day` starts; where the clock skips midnight, the instant it does."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
-def _hour(now: int, zone: ZoneInfo) -> tuple[int, int]:
+def _hour(now: int, zone: tzinfo) -> tuple[int, int]:
     """The clock hour around `now`. A change of the clock inside it ends it and starts another."""
     offset = _offset(now, zone)
     start = (now + offset) // _HOUR * _HOUR - offset
@@ -171,7 +168,7 @@ def _hour(now: int, zone: ZoneInfo) -> tuple[int, int]:
     return start, end
 
 
-def _change(before: int, after: int, zone: ZoneInfo) -> int:
+def _change(before: int, after: int, zone: tzinfo) -> int:
     """The first instant in (before, after] with the offset of `after`."""
     offset = _offset(after, zone)
     while after - before > 1:
@@ -183,14 +180,16 @@ def _change(before: int, after: int, zone: ZoneInfo) -> int:
     return after
 
 
-def _offset(moment: int, zone: ZoneInfo) -> int:
+def _offset(moment: int, zone: tzinfo) -> int:
     shift = datetime.fromtimestamp(moment, UTC).astimezone(zone).utcoffset()
-    assert shift is not None  # a ZoneInfo has one at every instant
+    assert shift is not None  # every zone here has one
     return int(shift.total_seconds())
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC  # known without zone data
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

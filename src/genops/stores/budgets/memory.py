@@ -15,7 +15,6 @@ _REMEMBERED = 10_000  # ended reservations whose repetition is recognised
 _FORGET_AFTER_S = 86_400  # counters of windows that ended this long ago, unless something is reserved there
 _SPENT, _RESERVED, _MASK, _END = range(4)
 _FOREVER = float("inf")
-_LARGEST = 2**62
 
 
 class _Record:
@@ -75,7 +74,7 @@ class MemoryBudgetStore:
 
     def _fits(self, legs: Sequence[Leg], amounts: Sequence[int], now: float) -> Granted | Refused:
         counters = self._counters
-        tightest, least = 0, _LARGEST
+        tightest, remaining, least = 0, 0, _FOREVER
         over: tuple[int, ...] = ()
         for place, leg in enumerate(legs):
             counter = counters.get(leg.key)
@@ -87,9 +86,10 @@ class MemoryBudgetStore:
                 if leg.hard:
                     return Refused(place, used, leg.limit, None if leg.end is None else max(0.0, leg.end - now))
                 over = (*over, place)
-            if left < least:
-                tightest, least = place, left
-        return Granted(tightest, least, over)
+            share = left / (leg.limit or 1)
+            if share < least:
+                tightest, remaining, least = place, left, share
+        return Granted(tightest, remaining, over)
 
     def _older(self, leg: Leg) -> int:
         return sum(counter[0] + counter[1] for key in leg.also if (counter := self._counters.get(key)) is not None)
