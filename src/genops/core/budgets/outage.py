@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.model import Budget, OnStoreError
 from genops.core.budgets.plans import Plan
 from genops.core.budgets.units import as_counted
@@ -45,6 +46,12 @@ class Outage:
         self.dropped = 0
         self.failing = False
         self.reason = ""
+        call_after_fork(self._after_fork)
+
+    def _after_fork(self) -> None:
+        """In a child: what the parent owes, the parent tells the store."""
+        self._lock = threading.Lock()
+        self.owed = deque()
 
     def leave_alone(self) -> bool:
         """Whether not to ask the store. After each pause, one caller is let through to try it again."""

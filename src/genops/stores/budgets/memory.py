@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.model import Leg, State, counter_key, parse_key
 from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed
 
@@ -43,6 +44,10 @@ class MemoryBudgetStore:
         self._ended: dict[str, _Record] = {}
         self._next_expiry = _FOREVER
         self._forgotten_at = 0.0
+        call_after_fork(self._after_fork)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def reserve(
         self,
