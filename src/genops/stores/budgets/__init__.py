@@ -19,21 +19,16 @@ def open_budget_store(url: str, *, namespace: str = "default", timeout_s: float 
 
     `timeout_s` bounds one operation. Raises `ConfigurationError`, or `NotInstalled` without redis-py.
     """
-    limit = {} if timeout_s is None else {"timeout_s": timeout_s}
     scheme, colon, rest = url.partition(":")
     if url in ("memory", "memory:"):
         return MemoryBudgetStore()
+    if "://" in url and scheme != "sqlite":
+        return RedisBudgetStore(url, namespace=namespace, timeout_s=timeout_s or 0.5)
+    path = url
     if colon and scheme == "sqlite":
         path = urlsplit(url).path if rest.startswith("//") else rest
-        return SQLiteBudgetStore(_path(path, url), **limit)
-    if "://" in url:
-        return RedisBudgetStore(url, namespace=namespace, **limit)
-    return SQLiteBudgetStore(_path(url, url), **limit)
-
-
-def _path(text: str, url: str) -> Path:
-    if not text.strip("/ "):
+    if not path.strip("/ "):
         raise ConfigurationError(
             f"the budget store {url!r} names no file.", fix="sqlite:/var/lib/genops/budgets.db, or redis://host:6379/0"
         )
-    return Path(text).expanduser()
+    return SQLiteBudgetStore(Path(path).expanduser(), timeout_s=timeout_s or 5.0)
