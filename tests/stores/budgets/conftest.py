@@ -23,8 +23,8 @@ NO_SERVER = "redis-server is not installed here, so nothing about Redis was test
 class RedisServer:
     """A redis-server process of ours on a free port, without persistence."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self.options = folder, options
+    def __init__(self, folder: Path, *options: str, config: Path | None = None) -> None:
+        self.folder, self.options, self.config = folder, options, config
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -33,8 +33,9 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        command += ["--save", "", "--appendonly", "no", *self.options]
+        command = ["redis-server"] + ([str(self.config), "--sentinel"] if self.config else [])
+        command += ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += [] if self.config else ["--save", "", "--appendonly", "no", *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -73,8 +74,8 @@ def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     needs_redis()
     servers: list[RedisServer] = []
 
-    def start(*options: str) -> RedisServer:
-        servers.append(RedisServer(tmp_path, *options))
+    def start(*options: str, config: Path | None = None) -> RedisServer:
+        servers.append(RedisServer(tmp_path, *options, config=config))
         return servers[-1]
 
     yield start

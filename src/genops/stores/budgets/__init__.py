@@ -9,6 +9,7 @@ from genops.core.budgets.store import BudgetStore
 from genops.core.errors import ConfigurationError
 from genops.stores.budgets.memory import MemoryBudgetStore
 from genops.stores.budgets.redis import RedisBudgetStore
+from genops.stores.budgets.redis_urls import SCHEMES
 from genops.stores.budgets.sqlite import SQLiteBudgetStore
 
 __all__ = ["MemoryBudgetStore", "RedisBudgetStore", "SQLiteBudgetStore", "open_budget_store"]
@@ -27,8 +28,9 @@ def open_budget_store(url: str, *, namespace: str = "default", timeout_s: float 
     path = url
     if colon and scheme == "sqlite":
         path = urlsplit(url).path if rest.startswith("//") else rest
-    if not path.strip("/ "):
+    if not path.strip("/ ") or (colon and scheme in SCHEMES):
         raise ConfigurationError(
-            f"the budget store {url!r} names no file.", fix="sqlite:/var/lib/genops/budgets.db, or redis://host:6379/0"
+            f"the budget store {url!r} is no place to keep budgets.",
+            fix="sqlite:/var/lib/genops/budgets.db, or redis://host:6379/0",
         )
     return SQLiteBudgetStore(Path(path).expanduser(), timeout_s=timeout_s or 5.0)

@@ -8,9 +8,9 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from genops.core.errors import ConfigurationError, NotInstalled
 
-__all__ = ["RedisErrors", "connect", "errors_of", "without_password"]
+__all__ = ["SCHEMES", "RedisErrors", "connect", "errors_of", "without_password"]
 
-_SCHEMES = ("redis", "rediss", "unix", "cluster", "clusters", "sentinel", "sentinels")
+SCHEMES = ("redis", "rediss", "unix", "cluster", "clusters", "sentinel", "sentinels")
 _PORTS = {"sentinel": 26379, "sentinels": 26379}
 
 
@@ -24,10 +24,10 @@ class RedisErrors(NamedTuple):
 def errors_of(url: str) -> RedisErrors:
     """Check `url` and that redis-py is there, and return its exceptions. Raises `ConfigurationError`."""
     scheme = urlsplit(url).scheme
-    if scheme not in _SCHEMES:
+    if scheme not in SCHEMES:
         raise ConfigurationError(
             f"{without_password(url)!r} is no URL of a budget store.",
-            fix=f"use {', '.join(f'{name}://' for name in _SCHEMES)}   (s: with TLS)",
+            fix=f"use {', '.join(f'{name}://' for name in SCHEMES)}   (s: with TLS)",
         )
     exceptions = _redis().exceptions
     return RedisErrors((exceptions.RedisError, OSError), exceptions.NoScriptError)
@@ -41,11 +41,11 @@ def connect(url: str, timeout_s: float) -> Any:
         "decode_responses": True,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
+        "retry": _retry(),
     }
     if parts.scheme in ("cluster", "clusters"):
         plain = parts._replace(scheme="rediss" if parts.scheme == "clusters" else "redis")
-        return redis.cluster.RedisCluster.from_url(plain.geturl(), cluster_error_retry_attempts=1, **options)
-    options["retry"] = _retry()
+        return redis.cluster.RedisCluster.from_url(plain.geturl(), **options)
     if parts.scheme in ("sentinel", "sentinels"):
         return _by_sentinel(redis, parts, options)
     return redis.Redis.from_url(url, **options)
