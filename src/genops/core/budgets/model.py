@@ -124,14 +124,18 @@ class Budget:
         object.__setattr__(self, "thresholds", tuple(sorted(set(self.thresholds))))
 
     def _check_amounts(self) -> None:
-        as_counted(self.limit, self.unit)
-        if isinstance(self.on_unpriced, Decimal):
-            as_counted(self.on_unpriced, self.unit)
+        flat = self.on_unpriced if isinstance(self.on_unpriced, Decimal) else Decimal(0)
+        for amount in (self.limit, flat, self.slice or Decimal(0)):
+            try:
+                as_counted(amount, self.unit)
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    f"{self.source}: budget {self.name!r}: {error.message}", fix=error.fix
+                ) from error
         if self.slice is None:
             if self.on_store_error is OnStoreError.LOCAL_ALLOWANCE:
                 raise self._error("has on_store_error: local_allowance and no slice", "slice: what one process may use")
             return
-        as_counted(self.slice, self.unit)
         if not 0 < self.slice <= self.limit:
             raise self._error(
                 f"has a slice of {self.slice}; its limit is {self.limit}", "give more than 0 and at most the limit"
