@@ -175,6 +175,7 @@ class Leg(NamedTuple):
     thresholds: tuple[int, ...]  # amounts at which an alert is given
     also: tuple[str, ...]
     end: int | None  # UTC seconds
+    slice: int = 0  # what a process may lease at a time; 0: it asks the store for each call
 
 
 def counter_key(budget: str, group: Mapping[str, str], series: str, start: int) -> str:

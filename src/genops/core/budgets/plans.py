@@ -117,7 +117,8 @@ def _leg(budget: Budget, group: Mapping[str, str], span: Span) -> Leg:
     limit = as_counted(budget.limit, budget.unit)
     keys = [counter_key(budget.name, group, budget.window.series, start) for start in span.buckets]
     thresholds = tuple(-(-limit * percent // 100) for percent in budget.thresholds)
-    return Leg(keys[0], budget.unit, limit, budget.hard, thresholds, tuple(keys[1:]), span.end)
+    leased = 0 if budget.slice is None else as_counted(budget.slice, budget.unit)
+    return Leg(keys[0], budget.unit, limit, budget.hard, thresholds, tuple(keys[1:]), span.end, leased)
 
 
 def _measure(call: BudgetCall, unit: str) -> tuple[Decimal | int | None, Decimal | int | None, Decimal | int | None]:

@@ -96,6 +96,10 @@ class MemoryBudgetStore:
                 tightest, remaining, least = place, left, share
         return Granted(tightest, remaining, over)
 
+    def knows(self, reservation_id: str) -> bool:
+        """Whether the reservation was made here, as far as that is remembered."""
+        return reservation_id in self._open or reservation_id in self._ended
+
     def _older(self, leg: Leg) -> int:
         return sum(counter[0] + counter[1] for key in leg.also if (counter := self._counters.get(key)) is not None)
 
