@@ -19,7 +19,7 @@ def call_after_fork(method: Callable[[], None]) -> None:
 
 
 def _in_child() -> None:
-    for known in _methods:
+    for known in _methods.copy():  # what is called may add others
         method = known()
         if method is not None:
             method()
