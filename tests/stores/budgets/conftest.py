@@ -20,14 +20,22 @@ from genops.stores.budgets.sqlite import SQLiteBudgetStore
 NO_SERVER = "redis-server is not installed here, so nothing about Redis was tested.  fix: apt-get install redis-server"
 
 
+def free_port() -> int:
+    """A port that nobody listens on, and low enough for a cluster's second one, 10,000 above it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port < 55_000:
+            return port
+
+
 class RedisServer:
     """A redis-server process of ours on a free port, without persistence."""
 
     def __init__(self, folder: Path, *options: str, config: Path | None = None) -> None:
         self.folder, self.options, self.config = folder, options, config
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
         self.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -11,14 +12,15 @@ from genops.core.budgets.model import Leg, State, counter_key
 from genops.core.budgets.store import BudgetStore, Granted, Refused
 from genops.core.errors import ReservationConflict
 
-NOW = 1_764_000_000.0
+NOW = time.time() // 3600 * 3600  # Redis forgets counters by its own clock
 LATER = NOW + 600
 END = int(NOW) + 3600
 
 
 def leg(name: str = "team", limit: int = 100, *, hard: bool = True, **more: object) -> Leg:
     key = counter_key(name, {"team": "search"}, "hour", int(NOW))
-    return Leg(key, "USD", limit, hard, **{"thresholds": (), "also": (), "end": END, **more})  # type: ignore[arg-type]
+    values = {"key": key, "thresholds": (), "also": (), "end": END, **more}
+    return Leg(unit="USD", limit=limit, hard=hard, **values)  # type: ignore[arg-type]
 
 
 def take(
@@ -242,6 +244,19 @@ def test_rolling_window_counts_its_older_buckets(store):
     assert Granted(0, 0) == take(store, "c", [new], 40)
     assert () == store.settle("c", [new], [40], NOW).crossings
     assert [(60, 0), (40, 0)] == spent(store, old, new)
+
+
+def test_bucket_counts_as_long_as_its_window_rolls(store):
+    """Tidying up does not take it early; a bucket that has left every window goes, and so does nothing else."""
+    day, now = 86_400, int(time.time()) // 86_400 * 86_400
+    keys = [counter_key("rolling", {}, "rolling2592000", now - place * day) for place in range(51)]
+    rolling = leg(key=keys[0], also=tuple(keys[1:31]), end=now + day)
+    old = leg(key=keys[20], also=tuple(keys[21:]), end=now - 19 * day)
+    store.settle("old", [old], [60], now)
+
+    store.expire_due(now)
+    assert isinstance(store.reserve("a", [rolling], [41], [41], (now, now + 9)), Refused)
+    assert Granted(0, 0) == store.reserve("b", [rolling], [40], [40], (now, now + 9))
 
 
 def test_counter_holds_large_numbers_exactly(store):

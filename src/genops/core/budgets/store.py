@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from genops.core.budgets.model import Leg, State
+from genops.core.budgets.model import Leg, State, parse_key
 from genops.core.errors import ReservationConflict
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Refused",
     "conflict",
     "crossed",
+    "kept_until",
 ]
 
 
@@ -138,6 +139,18 @@ def crossed(leg: Leg, spent: int, mask: int) -> tuple[int, list[Crossing]]:
             mask |= 1 << place
             found.append(Crossing(leg.key, place, spent))
     return mask, found
+
+
+def kept_until(leg: Leg, grace_s: int) -> int:
+    """Until when a counter is wanted, in UTC seconds: `grace_s` after a calendar window; 0 for ever.
+
+    A bucket of a rolling window counts for the length of the window after its own end; a day is for late settlements.
+    """
+    if leg.end is None:
+        return 0
+    if leg.also:
+        return 2 * leg.end - parse_key(leg.also[-1])[3] + min(grace_s, 86_400)
+    return leg.end + grace_s
 
 
 def conflict(reservation_id: str, state: State, charged: Sequence[int], asked: str) -> ReservationConflict:

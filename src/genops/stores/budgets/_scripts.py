@@ -2,7 +2,7 @@
 
 All keys of a namespace share one hash tag, so they live on one node of a cluster. A counter is a hash (s: spent,
 r: reserved, m: alert mask), a reservation is a hash, `open` has the open reservations by expiry, `index` the counters
-by the end of their window. Amounts travel as decimal strings and are added by HINCRBY, which is exact; Lua compares
+by how long they are kept. Amounts travel as decimal strings and are added by HINCRBY, which is exact; Lua compares
 them as doubles, which are exact below 2^53, and no budget is larger.
 
 `mark` tells whether this is still the data that the process knows: a server that lost it answers LOST.
@@ -45,9 +45,9 @@ local function negative(text)
   if string.sub(text, 1, 1) == '-' then return string.sub(text, 2) end
   return '-' .. text
 end
-local function keep(key, last)
-  local first = redis.call('ZADD', prefix .. 'index', 'NX', last == 0 and '+inf' or last, key) == 1
-  if first and last > 0 then redis.call('EXPIREAT', prefix .. 'c:' .. key, last + 34560000) end
+local function keep(key, till)
+  local first = redis.call('ZADD', prefix .. 'index', 'NX', till == 0 and '+inf' or till, key) == 1
+  if first and till > 0 then redis.call('EXPIREAT', prefix .. 'c:' .. key, till) end
 end
 local function words(text)
   local found = {}
@@ -185,7 +185,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'open', '-inf', ARGV[4
     for _, part in ipairs(crossings) do answer[#answer + 1] = part end
   end
 end
-redis.call('ZREMRANGEBYSCORE', prefix .. 'index', '-inf', '(' .. string.format('%.0f', tonumber(ARGV[4]) - 34560000))
+redis.call('ZREMRANGEBYSCORE', prefix .. 'index', '-inf', '(' .. ARGV[4])
 return answer
 """
 )

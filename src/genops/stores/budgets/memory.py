@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 
 from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.model import Leg, State, counter_key, parse_key
-from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed
+from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed, kept_until
 
 __all__ = ["MemoryBudgetStore"]
 
 _REMEMBERED = 10_000  # ended reservations whose repetition is recognised
-_FORGET_AFTER_S = 86_400  # counters of windows that ended this long ago, unless something is reserved there
-_SPENT, _RESERVED, _MASK, _END = range(4)
+_KEPT_S = 86_400  # counters after their window, and for as long as something is reserved there
+_FORGET_EVERY_S = 600
+_SPENT, _RESERVED, _MASK = range(3)  # and until when the counter is kept
 _FOREVER = float("inf")
 
 
@@ -69,7 +70,7 @@ class MemoryBudgetStore:
             for leg, amount in zip(legs, amounts, strict=True):
                 counter = counters.get(leg.key)
                 if counter is None:
-                    counters[leg.key] = [0, amount, 0, leg.end or 0]
+                    counters[leg.key] = [0, amount, 0, kept_until(leg, _KEPT_S)]
                 else:
                     counter[_RESERVED] += amount
             self._open[reservation_id] = _Record(legs, amounts, charges, expires_at, State.OPEN)
@@ -143,7 +144,7 @@ class MemoryBudgetStore:
         for leg, more, less in zip(legs, spent, reserved, strict=True):
             counter = counters.get(leg.key)
             if counter is None:
-                counter = counters[leg.key] = [0, 0, 0, leg.end or 0]
+                counter = counters[leg.key] = [0, 0, 0, kept_until(leg, _KEPT_S)]
             counter[0] += more
             counter[1] -= less
             if leg.thresholds and (leg.also or counter[0] >= leg.thresholds[0]):
@@ -188,6 +189,9 @@ class MemoryBudgetStore:
 
     def expire_due(self, now: float) -> tuple[Ended, ...]:
         with self._lock:
+            if now - self._forgotten_at > _FORGET_EVERY_S:
+                self._forgotten_at = now
+                self._forget(now)
             return self._expire(now) if now >= self._next_expiry else ()
 
     def _expire(self, now: float) -> tuple[Ended, ...]:
@@ -198,13 +202,10 @@ class MemoryBudgetStore:
             crossings = self._charge(record.legs, record.charges, record.amounts)
             ended.append(self._end(name, record, record.charges, State.EXPIRED, crossings))
         self._next_expiry = min((record.expires_at for record in self._open.values()), default=_FOREVER)
-        if now - self._forgotten_at > _FORGET_AFTER_S:
-            self._forgotten_at = now
-            self._forget(now - _FORGET_AFTER_S)
         return tuple(ended)
 
-    def _forget(self, before: float) -> None:
-        old = [key for key, (_, reserved, _, end) in self._counters.items() if 0 < end < before and not reserved]
+    def _forget(self, now: float) -> None:
+        old = [key for key, (_, reserved, _, until) in self._counters.items() if 0 < until < now and not reserved]
         for key in old:
             del self._counters[key]
 

@@ -16,17 +16,19 @@ from pathlib import Path
 
 from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.model import Leg, State, counter_key, parse_key
-from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed
+from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed, kept_until
 from genops.core.errors import BudgetStoreError, ConfigurationError
-from genops.stores.budgets._rows import legs_from_text, legs_to_text, numbers_from_text, numbers_to_text
+from genops.stores.budgets._rows import KEPT_S, legs_from_text, legs_to_text, numbers_from_text, numbers_to_text
 from genops.stores.budgets.filesystems import filesystem_of, is_network
 
 __all__ = ["SQLiteBudgetStore"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (
-    key TEXT PRIMARY KEY, spent INTEGER NOT NULL, reserved INTEGER NOT NULL, mask INTEGER NOT NULL, end INTEGER NOT NULL
+    key TEXT PRIMARY KEY, spent INTEGER NOT NULL, reserved INTEGER NOT NULL,
+    mask INTEGER NOT NULL, until INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counters_over ON counters (until) WHERE until > 0;
 CREATE TABLE IF NOT EXISTS reservations (
     id TEXT PRIMARY KEY, state INTEGER NOT NULL, expires_at REAL NOT NULL,
     legs TEXT NOT NULL, amounts TEXT NOT NULL, charges TEXT NOT NULL
@@ -199,6 +201,7 @@ class SQLiteBudgetStore:
                 _end(db, name, State.EXPIRED, charged)
                 ended.append(Ended(name, State.EXPIRED, charged, crossings))
             db.execute("DELETE FROM reservations WHERE state > 0 AND expires_at < ?", (now - _REMEMBERED_S,))
+            db.execute("DELETE FROM counters WHERE until > 0 AND until < ? AND reserved = 0", (now,))
             return tuple(ended)
 
     def usage(self, keys: Sequence[str]) -> tuple[Counter, ...]:
@@ -261,7 +264,7 @@ def _add(db: sqlite3.Connection, leg: Leg, spent: int, reserved: int) -> None:
     db.execute(
         "INSERT INTO counters VALUES (?, ?, ?, 0, ?) "
         "ON CONFLICT (key) DO UPDATE SET spent = spent + excluded.spent, reserved = reserved + excluded.reserved",
-        (leg.key, spent, reserved, leg.end or 0),
+        (leg.key, spent, reserved, kept_until(leg, KEPT_S)),
     )
 
 
