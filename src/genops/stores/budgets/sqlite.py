@@ -82,7 +82,7 @@ class SQLiteBudgetStore:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise self._failure(error) from error
 
@@ -103,10 +103,7 @@ class SQLiteBudgetStore:
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise sqlite3.OperationalError(str(error)) from error
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -120,7 +117,7 @@ class SQLiteBudgetStore:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _failure(self, error: sqlite3.Error) -> BudgetStoreError:
+    def _failure(self, error: Exception) -> BudgetStoreError:
         return BudgetStoreError(
             f"the budget store {self.path} cannot be used: {error}",
             fix=f"check that {self.path} can be written, and that no process holds it for long",
