@@ -22,7 +22,8 @@ import uuid
 from decimal import Decimal
 from pathlib import Path
 
-from genops.core.budgets.engine import BudgetEngine, worst_overspend
+from genops.core.budgets.engine import BudgetEngine
+from genops.core.budgets.outage import worst_overspend
 from genops.core.budgets.model import Budget
 from genops.core.budgets.plans import BudgetCall
 from genops.stores.budgets import open_budget_store

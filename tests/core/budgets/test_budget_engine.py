@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from genops.core.budgets.engine import BudgetEngine, worst_overspend
+from genops.core.budgets.engine import BudgetEngine
 from genops.core.budgets.model import Budget, BudgetMode, Estimator, OnStoreError, OnUnpriced, rate_limit
+from genops.core.budgets.outage import worst_overspend
 from genops.core.budgets.plans import BudgetCall
 from genops.core.budgets.windows import Window, WindowKind
 from genops.core.decision import Result
@@ -313,6 +314,20 @@ def test_refused_call_gets_what_expired_reservations_held(clock):
     clock.now += 0.6
 
     assert not one.reserve("b", call("0.8")).refused
+
+
+def test_clock_that_goes_back_does_not_stop_the_sweep(clock):
+    """Expired reservations are charged by the new time, too."""
+    one = engine(clock, usd("1"), expires_after_s=60)
+    clock.now += DAY
+    one.reserve("a", call("0.1"))
+    clock.now -= DAY
+    one.reserve("b", call("0.1"))
+    clock.now += 61
+    one.reserve("c", call("0.1"))
+
+    (counter,) = one.store.counters("team")
+    assert 100_000_000 == counter.spent
 
 
 def test_heartbeat_keeps_a_long_stream(clock):

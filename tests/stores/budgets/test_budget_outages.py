@@ -163,6 +163,24 @@ def test_reservation_whose_answer_got_lost_is_released(start_redis):
     one.store.close()
 
 
+def test_closing_tells_the_store_what_it_missed(start_redis, caplog):
+    """Or says how much it could not tell."""
+    server = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    one, other = engine(server.url, OPEN), engine(server.url, OPEN)
+    spend(one, "before")
+    damaged(server, "down")
+    spend(one, "a", "0.3")
+    spend(other, "b", "0.3")
+    other.close()
+    assert "1 settlements could not be told" in caplog.text
+    repaired(server, "down")
+    one.close()
+
+    (counter,) = one.store.counters("shared")
+    assert (400_000_000, 0) == (counter.spent, counter.reserved)
+    one.store.close()
+
+
 def test_flushed_scripts_are_sent_again(start_redis):
     """EVALSHA falls back to EVAL, and nobody notices."""
     server = start_redis()

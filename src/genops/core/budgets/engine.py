@@ -22,10 +22,11 @@ from genops.core.budgets.units import amount_of
 from genops.core.decision import Result, Violation
 from genops.core.errors import BudgetStoreError, ConfigurationError, GenOpsBlocked, RateLimited, ReservationConflict
 
-__all__ = ["Admission", "BudgetEngine", "BudgetReservation", "worst_overspend"]
+__all__ = ["Admission", "BudgetEngine", "BudgetReservation"]
 
 _log = logging.getLogger("genops.budgets")
 _SWEEP_EVERY_S = 1.0
+_SWEEP_AGAIN_S = 0.1  # after a refusal, which an expired reservation may be the cause of
 _FITTINGS = 3  # attempts to fit a request while others take from the same budget
 _OWED_AT_ONCE = 20  # settlements told to the store by one call, after it was away
 
@@ -141,7 +142,7 @@ class BudgetEngine:
         self._alert = alert
         self._by_name = _by_name(self.budgets)
         self._planner = Planner(self.budgets)
-        self._next_sweep = 0.0
+        self._swept = 0.0
 
     # -- before the call -----------------------------------------------------------------------------------------------
 
@@ -162,7 +163,7 @@ class BudgetEngine:
         if self.outage.failing and self.outage.leave_alone():
             return self._without_store(request, asked=False)
         try:
-            if now >= self._next_sweep or self.outage.owed:
+            if self.outage.owed or not self._swept <= now < self._swept + _SWEEP_EVERY_S:
                 self._tidy(now)
             answer = self._ask(request)
             if type(answer) is Refused:
@@ -208,7 +209,7 @@ class BudgetEngine:
 
     def _second_try(self, request: _Request, answer: Refused) -> Admission:
         """What a refused call may still get: what expired reservations held, or a lower output limit."""
-        if self._sweep(request.now):
+        if not self._swept <= request.now < self._swept + _SWEEP_AGAIN_S and self._sweep(request.now):
             again = self._ask(request)
             if isinstance(again, Granted):
                 return self._granted(request, again)
@@ -261,11 +262,20 @@ class BudgetEngine:
         """Charge reservations whose time is over, of any process. Done now and then by `reserve`, too."""
         return self._sweep(self._clock())
 
+    def close(self) -> None:
+        """Tell the store what it has yet to be told, as far as it answers, and let go of it."""
+        try:
+            while self.outage.owed:
+                self._tidy(self._clock())
+        except BudgetStoreError as error:
+            _log.warning("%d settlements could not be told to the budget store.\n  %s", len(self.outage.owed), error)
+        self.store.close()
+
     def _end(self, reservation: BudgetReservation, actuals: tuple[int, ...], *, release: bool) -> Ended | None:
         now = self._clock()
         if not reservation.counted:
             self.outage.give_back(reservation.plan, reservation.amounts, actuals)
-        owed = Owed(reservation.id, reservation.plan, actuals, release)
+        owed = Owed(reservation.id, reservation.plan.legs, actuals, release)
         if self.outage.failing and self.outage.leave_alone():
             self.outage.owe(owed)
             return None
@@ -293,7 +303,7 @@ class BudgetEngine:
             except IndexError:
                 break  # another thread told it
             try:
-                ended = self.store.settle(owed.id, owed.plan.legs, owed.actuals, now, release=owed.release)
+                ended = self.store.settle(owed.id, owed.legs, owed.actuals, now, release=owed.release)
             except BudgetStoreError:
                 self.outage.owed.appendleft(owed)
                 raise
@@ -301,11 +311,12 @@ class BudgetEngine:
                 _log.warning("%s", error)
                 continue
             self._give_alerts(ended.crossings, now)
-        if now >= self._next_sweep:
+        self.outage.told()
+        if not self._swept <= now < self._swept + _SWEEP_EVERY_S:
             self._sweep(now)
 
     def _sweep(self, now: float) -> tuple[Ended, ...]:
-        self._next_sweep = now + _SWEEP_EVERY_S
+        self._swept = now
         ended = self.store.expire_due(now)
         for each in ended:
             _log.info("reservation %s expired and was charged %s", each.id, each.charged)
@@ -332,7 +343,7 @@ class BudgetEngine:
         """
         admission = self._by_store_error(request)
         if asked and admission.reservation is None:
-            self.outage.owe(Owed(request.id, request.plan, (0,) * len(request.plan.legs), True))
+            self.outage.owe(Owed(request.id, request.plan.legs, (0,) * len(request.plan.legs), True))
         return admission
 
     def _by_store_error(self, request: _Request) -> Admission:
@@ -376,16 +387,4 @@ def _by_name(budgets: Iterable[Budget]) -> dict[str, Budget]:
                 fix="give each budget a name of its own",
             )
         found[budget.name] = budget
-    return found
-
-
-def worst_overspend(budgets: Iterable[Budget], processes: int = 1) -> dict[str, Decimal]:
-    """The most that `processes` may spend past each budget if the store fails: one slice each. By unit.
-
-    Budgets that fail open have no such bound and are not counted.
-    """
-    found: dict[str, Decimal] = {}
-    for budget in budgets:
-        if budget.slice is not None and budget.on_store_error is not OnStoreError.FAIL_OPEN:
-            found[budget.unit] = found.get(budget.unit, Decimal(0)) + budget.slice * processes
     return found
