@@ -30,7 +30,9 @@ from genops.stores.budgets import open_budget_store
 
 __all__ = ["register"]
 
-_CONFIG = typer.Option(help="The genops.yaml with the budgets; the one found from here otherwise.")
+_CONFIG = typer.Option(
+    envvar="GENOPS_CONFIG", help="The genops.yaml with the budgets; the one found from here otherwise."
+)
 _STORE = typer.Option(envvar="GENOPS_BUDGET_STORE", help="The store, e.g. redis://localhost:6379/0, if not the file's.")
 _JSON = typer.Option("--json", help="Print as JSON.")
 _GROUP = typer.Option(help="field=value; may be repeated.")
@@ -161,7 +163,7 @@ def set_spent(
 def verify(config: Config = None, store: Store = None, ledger: Ledgers = None, as_json: AsJson = False) -> None:
     """Compute the counters from the ledger and report every one that differs."""
     found, opened = _open(config, store)
-    drift, checked = _drift(found, opened, ledger)
+    drift, checked = _drift(found, opened, settings.load({}, config_file=config).ledger, ledger)
     if as_json:
         typer.echo(json.dumps([_drift_as_dict(each) for each in drift], indent=2))
     else:
@@ -179,7 +181,7 @@ def verify(config: Config = None, store: Store = None, ledger: Ledgers = None, a
 def reconcile(config: Config = None, store: Store = None, ledger: Ledgers = None) -> None:
     """Set every counter that differs to what the ledger says. Reservations of calls in flight stay."""
     found, opened = _open(config, store)
-    drift, checked = _drift(found, opened, ledger)
+    drift, checked = _drift(found, opened, settings.load({}, config_file=config).ledger, ledger)
     for each in drift:
         opened.adjust(each.key, each.recorded)
         typer.echo(f"{_drift_line(each)}: set")
@@ -246,12 +248,13 @@ def _print(rows: Any, now: float, as_json: bool) -> None:
     Console().print(table)
 
 
-def _drift(found: BudgetSettings, store: BudgetStore, ledgers: list[Path] | None) -> tuple[list[Drift], int]:
-    ledger = settings.load({}).ledger
-    entries = [entry for directory in ledgers or [ledger.dir] for entry in LedgerReader(directory).entries()]
+def _drift(
+    found: BudgetSettings, store: BudgetStore, own: settings.LedgerSettings, ledgers: list[Path] | None
+) -> tuple[list[Drift], int]:
+    entries = [entry for directory in ledgers or [own.dir] for entry in LedgerReader(directory).entries()]
     recorded = spent_by_ledger(entries, found.budgets)
     counters = [counter for budget in found.budgets if auditable(budget) for counter in store.counters(budget.name)]
-    since = None if ledger.retention_days is None else time.time() - ledger.retention_days * 86_400
+    since = None if own.retention_days is None else time.time() - own.retention_days * 86_400
     drift = find_drift(recorded, counters, found.budgets, since)
     return drift, len({*recorded, *(counter.key for counter in counters)})
 
