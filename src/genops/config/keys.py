@@ -24,7 +24,7 @@ from genops.core.attribution_values import ATTRIBUTION_FIELDS, REQUIRED_FIELDS, 
 from genops.core.errors import ConfigurationError
 from genops.core.policy import MATCH_KEYS, Policy, PolicyMode, Unknown
 
-__all__ = ["ARGUMENTS", "ATTRIBUTES", "LOG_LEVELS", "RATE_KEYS", "SETTINGS", "AttributeText"]
+__all__ = ["ARGUMENTS", "ATTRIBUTES", "BUDGET_KEYS", "LOG_LEVELS", "RATE_KEYS", "SETTINGS", "AttributeText"]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _EXAMPLES = {
@@ -114,6 +114,12 @@ RATE_KEYS: dict[str, Shape] = {
     "free": Raw(list),
     "provisioned": Raw(list),
 }
+# Read by genops.config.budgets, which knows what is inside.
+BUDGET_KEYS: dict[str, Shape] = {
+    "budgets": ListOf(Raw(dict)),
+    "rate_limits": ListOf(Raw(dict)),
+    "budget_store": Raw(dict),
+}
 SETTINGS = Table(
     {
         "enabled": Flag(),
@@ -126,6 +132,7 @@ SETTINGS = Table(
             }
         ),
         "policies": ListOf(PolicyShape()),
+        **BUDGET_KEYS,
         **RATE_KEYS,
         "ledger": Table(
             {"enabled": Flag(), "dir": Folder(), "retention_days": Count(1, 90), "fsync": Flag()},

@@ -3,10 +3,13 @@
 GenOpsError
 ├── ConfigurationError        a setting, file or argument is wrong; raised before any call
 │   └── NotInstalled          something asked for by name is not installed, or in the wrong version
+├── BudgetStoreError          a budget store does not answer, or has lost what it held
+├── ReservationConflict       a reservation is to end in two different ways
 └── GenOpsBlocked             a call was refused before any spend
     ├── AttributionBlocked    a required governance attribute is missing or not allowed
     ├── PolicyBlocked         a rule of the user's policy says no
     └── BudgetBlocked         a reservation does not fit
+        └── RateLimited       it would fit later
 
 Vendor exceptions are never wrapped: they pass through untouched.
 """
@@ -16,11 +19,14 @@ from __future__ import annotations
 __all__ = [
     "AttributionBlocked",
     "BudgetBlocked",
+    "BudgetStoreError",
     "ConfigurationError",
     "GenOpsBlocked",
     "GenOpsError",
     "NotInstalled",
     "PolicyBlocked",
+    "RateLimited",
+    "ReservationConflict",
 ]
 
 
@@ -42,6 +48,14 @@ class ConfigurationError(GenOpsError):
 
 class NotInstalled(ConfigurationError):
     """A package that was asked for by name is absent or outside the supported range."""
+
+
+class BudgetStoreError(GenOpsError):
+    """A budget store does not answer, or no longer holds what it was given. `on_store_error` says what follows."""
+
+
+class ReservationConflict(GenOpsError):
+    """A reservation that has ended is to end in another way; what was recorded first stays."""
 
 
 class GenOpsBlocked(GenOpsError):
@@ -66,3 +80,9 @@ class PolicyBlocked(GenOpsBlocked):
 
 class BudgetBlocked(GenOpsBlocked):
     """The reservation for the call does not fit its budget."""
+
+
+class RateLimited(BudgetBlocked):
+    """A rate limit is reached. `retry_after_s` is when the call may fit; None if nobody can tell."""
+
+    retry_after_s: float | None = None

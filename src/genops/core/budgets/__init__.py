@@ -1,0 +1,1 @@
+"""Budgets: limits on what calls may take. `model` says what, `engine` enforces it, `store` is where it is counted."""
