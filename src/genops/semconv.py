@@ -30,6 +30,7 @@ __all__ = [
     "GENOPS_BUDGET_NAME",
     "GENOPS_BUDGET_PERIOD",
     "GENOPS_BUDGET_REMAINING",
+    "GENOPS_BUDGET_THRESHOLD",
     "GENOPS_CALL_API",
     "GENOPS_CALL_ATTEMPTS",
     "GENOPS_CALL_ID",
@@ -112,6 +113,7 @@ __all__ = [
     "GEN_AI_USAGE_OUTPUT_TOKENS",
     "GEN_AI_USAGE_REASONING_OUTPUT_TOKENS",
     "LEDGER_ATTRIBUTES",
+    "METRIC_BUDGET_ALERTS",
     "METRIC_CALLS",
     "METRIC_CALL_DURATION",
     "METRIC_CALL_TIME_TO_FIRST_CHUNK",
@@ -162,6 +164,7 @@ GENOPS_BUDGET_CONSUMED: Final = "genops.budget.consumed"
 GENOPS_BUDGET_NAME: Final = "genops.budget.name"
 GENOPS_BUDGET_PERIOD: Final = "genops.budget.period"
 GENOPS_BUDGET_REMAINING: Final = "genops.budget.remaining"
+GENOPS_BUDGET_THRESHOLD: Final = "genops.budget.threshold"
 GENOPS_CALL_API: Final = "genops.call.api"
 GENOPS_CALL_ATTEMPTS: Final = "genops.call.attempts"
 GENOPS_CALL_ID: Final = "genops.call.id"
@@ -240,6 +243,7 @@ METRIC_TOKENS: Final = "genops.tokens"
 METRIC_CALLS: Final = "genops.calls"
 METRIC_CALL_DURATION: Final = "genops.call.duration"
 METRIC_CALL_TIME_TO_FIRST_CHUNK: Final = "genops.call.time_to_first_chunk"
+METRIC_BUDGET_ALERTS: Final = "genops.budget.alerts"
 METRIC_SDK_ERRORS: Final = "genops.sdk.errors"
 
 CALL_OUTCOMES: Final = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     genops.uninstrument()
     attribution.reset()
+    logging.getLogger("genops").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -212,7 +212,13 @@ _RATE_LIMIT = Table(
     required=("name", "limit"),
 )
 
-_STORE = Table({"url": Text("redis://localhost:6379/0"), "namespace": Text("production")})
+_STORE = Table(
+    {
+        "url": Text("redis://localhost:6379/0"),
+        "namespace": Text("production"),
+        "webhook": Text("https://hooks.example.com/budgets"),
+    }
+)
 
 
 def parse_budgets(given: object, source: str | Document = "budgets") -> tuple[Budget, ...]:
@@ -235,6 +241,7 @@ class BudgetSettings:
     budgets: tuple[Budget, ...] = ()
     store: str | None = None
     namespace: str = "default"
+    webhook: str | None = None  # where alerts are posted to
 
 
 def budget_settings(document: Document) -> BudgetSettings:
@@ -245,7 +252,10 @@ def budget_settings(document: Document) -> BudgetSettings:
     _refuse_repeated((*budgets, *limits))
     store = _STORE.read(Value(values.get("budget_store"), document, ("budget_store",)))
     return BudgetSettings(
-        budgets=(*budgets, *limits), store=store.get("url"), namespace=store.get("namespace", "default")
+        budgets=(*budgets, *limits),
+        store=store.get("url"),
+        namespace=store.get("namespace", "default"),
+        webhook=store.get("webhook"),
     )
 
 

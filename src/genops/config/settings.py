@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genops.config.budgets import BudgetSettings, budget_settings
 from genops.config.derive import derive
 from genops.config.environment import (
     OtelEnvironment,
@@ -81,6 +82,7 @@ class Settings:
     prices: Mapping[str, Any] = field(
         default_factory=dict
     )  # model_aliases, custom_rates, ...: read by genops.core.rates
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
@@ -129,6 +131,7 @@ def load(
         baggage=merged.get("attribution", {}).get("baggage", ()),
         policies=PolicySet((*from_arguments.get("policies", ()), *from_file.get("policies", ()))),
         prices={key: merged[key] for key in RATE_KEYS if key in merged},
+        budgets=budget_settings(document),
         ledger=LedgerSettings(**merged.get("ledger", {})),
         telemetry=TelemetrySettings(**merged.get("telemetry", {})),
         adapters=AdapterSettings(**merged.get("adapters", {})),

@@ -29,5 +29,5 @@ def book_item(frame: Frame, reading: Reading, item_id: str) -> LedgerEntry | Non
         parent_call_id=frame.call_id,
         duration_ms=0.0,
     )
-    frame.book_item(entry)
+    frame.book_item(entry, reading, cost)
     return entry

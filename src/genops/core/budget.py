@@ -1,15 +1,26 @@
 """Accounts: where a call reserves an upper bound before it runs, and settles what it used.
 
-The accounting invariant of the GenOps specification: no execution without a reservation. Without a configured budget a
-call reserves against `Unlimited`, which always grants and keeps no count.
+The accounting invariant of the GenOps specification: no execution without a reservation. A call that no budget matches
+reserves against the account `unlimited`, which always grants and keeps no count.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-__all__ = ["Account", "Reservation", "Unlimited"]
+from genops.core._guarding import contained
+from genops.core.budgets.engine import BudgetEngine, BudgetReservation
+from genops.core.budgets.plans import BudgetCall
+from genops.core.decision import Decision
+from genops.core.errors import GenOpsBlocked
+
+__all__ = ["UNLIMITED", "Account", "Grant", "Reservation"]
+
+UNLIMITED = "unlimited"
+_log = logging.getLogger("genops.budgets")
 
 
 class Reservation(NamedTuple):
@@ -18,25 +29,59 @@ class Reservation(NamedTuple):
     amount: Decimal
     unit: str
     budget: str
+    held: BudgetReservation | None = None  # what the engine knows it by
 
 
-class Account(Protocol):
-    """Grants reservations and takes settlements."""
+class Grant(NamedTuple):
+    """What an account says to a call: a reservation or a refusal, and the decision that follows from it.
 
-    def reserve(self, call_id: str, amount: Decimal, unit: str) -> Reservation:
-        """Return the reservation; raises `BudgetBlocked` when it does not fit."""
+    No reservation and no refusal: no budget is about this call. `max_output_tokens` is the output limit to send the
+    request with, if it was made to fit.
+    """
 
-    def settle(self, call_id: str, reservation: Reservation, actual: Decimal) -> None:
-        """Replace the reservation by what was used."""
+    decision: Decision
+    reservation: Reservation | None = None
+    refusal: GenOpsBlocked | None = None
+    max_output_tokens: int | None = None
 
 
-class Unlimited:
-    """The account in force when no budget is configured."""
+class Account:
+    """The budgets of a process, as the frame of a call meets them."""
 
-    name = "unlimited"
+    def __init__(self, engine: BudgetEngine) -> None:
+        self.engine = engine
 
-    def reserve(self, call_id: str, amount: Decimal, unit: str) -> Reservation:
-        return Reservation(amount, unit, self.name)
+    def reserve(self, call_id: str, call: BudgetCall, decision: Decision) -> Grant:
+        """Reserve for an allowed call; what budgets object to is laid over `decision`."""
+        admission = self.engine.reserve(call_id, call)
+        if admission.findings:
+            decision = Decision.of((*decision.violations, *admission.findings))
+        if decision.blocked:
+            refusing = next(finding for finding in decision.violations if finding.rule == decision.policy_name)
+            return Grant(decision, refusal=admission.refusal(refusing))
+        held = admission.reservation
+        if held is None:
+            return Grant(decision)
+        reservation = Reservation(held.amount, held.unit, held.budget.name, held)
+        return Grant(decision, reservation, max_output_tokens=admission.max_output_tokens)
 
-    def settle(self, call_id: str, reservation: Reservation, actual: Decimal) -> None:
-        return None
+    def settle(self, reservation: Reservation, used: Mapping[str, Decimal | int]) -> None:
+        """Charge what a call used, by unit. A unit left out is charged as reserved."""
+        if reservation.held is not None:
+            with contained(_log, "settling a budget"):
+                self.engine.settle(reservation.held, used)
+
+    def release(self, reservation: Reservation) -> None:
+        """Give everything back: the call never ran, or is accounted elsewhere."""
+        if reservation.held is not None:
+            with contained(_log, "releasing a budget"):
+                self.engine.release(reservation.held)
+
+    def charge(self, call_id: str, call: BudgetCall, used: Mapping[str, Decimal | int]) -> None:
+        """Charge what was spent without being asked for: results of a batch, a cost the application states."""
+        with contained(_log, "charging a budget"):
+            self.engine.charge(call_id, call, used)
+
+    def close(self) -> None:
+        """Tell the store what it has yet to be told, and let go of it."""
+        self.engine.close()

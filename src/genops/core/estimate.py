@@ -7,9 +7,18 @@ English prose comes out within about 15 % of GPT and Claude tokenizers, code and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["estimate_input", "estimate_tokens", "generated_characters", "output_bound", "tokens_of_characters"]
+__all__ = [
+    "InputBound",
+    "bound_input",
+    "estimate_input",
+    "estimate_tokens",
+    "generated_characters",
+    "output_bound",
+    "output_limit_key",
+    "tokens_of_characters",
+]
 
 _CHARACTERS_PER_TOKEN = 4  # Latin text; OpenAI's and Anthropic's guidance
 _TEXT_LIMIT = 400_000  # characters looked at for their class; the rest is taken to be like them
@@ -19,6 +28,14 @@ _MESSAGE_TOKENS = 4  # role and separators
 _PAYLOADS = ("messages", "input", "prompt", "system", "instructions", "tools", "contents", "response_format")
 _BOUNDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _DEPTH = 12
+_IMAGE_BOUND = 50_000  # gpt-4o-mini counts an image of high detail as up to 48,169 tokens; others below 5,000
+_PART_TOKENS = 8  # separators around a message or part
+_NUMBER_TOKENS = 24  # a number, written out
+_LIMIT_OF_API = {
+    "chat_completions": "max_completion_tokens",
+    "responses": "max_output_tokens",
+    "messages": "max_tokens",
+}
 
 
 def tokens_of_characters(characters: int) -> int:
@@ -74,6 +91,54 @@ def _tokens_of_part(part: Mapping[str, Any], depth: int) -> int:
         if key != "role" and key != "type":
             tokens += _tokens(item, depth + 1)
     return tokens
+
+
+class InputBound(NamedTuple):
+    """The most tokens a request can be counted as, and the longest cache lifetime it asks for."""
+
+    tokens: int
+    writes_cache: str | None = None  # cache_write, cache_write_1h
+
+
+def bound_input(request: Mapping[str, Any]) -> InputBound:
+    """The most tokens that the input of a request can come to.
+
+    Every byte-level tokenizer gives at most one token a byte; what surrounds messages and parts is allowed for.
+    Source: byte-pair encoding; image limits from the providers' documentation.
+    """
+    tokens, lifetimes = 0, set[str]()
+    for name in _PAYLOADS:
+        if name in request:
+            tokens += _bytes(request[name], 0, lifetimes)
+    return InputBound(tokens, max(lifetimes, default=None))
+
+
+def _bytes(value: Any, depth: int, lifetimes: set[str]) -> int:
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode(errors="replace"))
+    if depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
+        return _NUMBER_TOKENS
+    if isinstance(value, Mapping):
+        kind = value.get("type")
+        if isinstance(kind, str) and kind in _IMAGES:
+            return _IMAGE_BOUND
+        control = value.get("cache_control")
+        if isinstance(control, Mapping):
+            lifetimes.add("cache_write_1h" if control.get("ttl") == "1h" else "cache_write")
+        parts = (len(str(key)) + _bytes(item, depth + 1, lifetimes) for key, item in value.items())
+        return _PART_TOKENS + sum(parts)
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], int):
+            return len(value)
+        return sum(_bytes(item, depth + 1, lifetimes) for item in value)
+    fields = getattr(value, "__dict__", None)
+    return _bytes(fields, depth + 1, lifetimes) if isinstance(fields, dict) else 0
+
+
+def output_limit_key(request: Mapping[str, Any], api: str) -> str | None:
+    """The argument that limits the output of a request, given or not; None where there is no telling."""
+    given = next((name for name in _BOUNDS if isinstance(request.get(name), int)), None)
+    return given or _LIMIT_OF_API.get(api)
 
 
 def output_bound(request: Mapping[str, Any]) -> int | None:

@@ -14,25 +14,28 @@ from decimal import Decimal
 from typing import Any
 
 from genops.core import enforcement, estimate
+from genops.core.amounts import actual_of, estimated_usage, used_by
 from genops.core.attribution import Attribution
-from genops.core.budget import Reservation
+from genops.core.budget import UNLIMITED, Reservation
+from genops.core.budgets.plans import BudgetCall
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
 from genops.core.cost_context import CostContext, open_contexts
 from genops.core.decision import Decision
-from genops.core.errors import BudgetBlocked, GenOpsBlocked
+from genops.core.errors import GenOpsBlocked
 from genops.core.ids import new_id
 from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.policy import PolicyInput, Ruling
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import Runtime
-from genops.core.usage import Reading, Usage, UsageSource
+from genops.core.usage import Reading, Usage
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
 
 _SILENT, _NOTHING, _ONE = Reading(), Usage(), Decimal(1)
 _NOT_BILLED = Cost(Decimal(0), Decimal(0), CostStatus.FREE, CostSource.LIST)
 _TOKEN_OPERATIONS = frozenset({"inference", "embedding"})
+_SPENT_ALREADY = frozenset({"batch", "manual"})  # charged to budgets, and never held up by them
 
 
 class Scope:
@@ -65,9 +68,11 @@ class Frame:
         "input_estimate",
         "items_cost",
         "output_bound",
+        "output_limit",
         "owner",
         "parent",
         "plan",
+        "reducible",
         "request",
         "reservation",
         "runtime",
@@ -90,6 +95,8 @@ class Frame:
         self.first_chunk_ns: int | None = None
         self.input_estimate = 0
         self.output_bound: int | None = None
+        self.output_limit: int | None = None  # that the request must be sent with, so that it fits its budgets
+        self.reducible = False  # whether the caller can still lower the limit of the request
         self.decision: Decision | None = None
         self.reservation: Reservation | None = None
         self.span: Any = None
@@ -105,20 +112,50 @@ class Frame:
     def admit(self) -> None:
         """Decide and reserve. Raises `GenOpsBlocked` before anything is sent."""
         amount, unit, upper_bound = self._estimate()
+        self.decision = decision = self._decide(upper_bound)
         blocked: GenOpsBlocked | None = None
-        self.decision = self._decide(upper_bound)
-        if self.decision.blocked:
-            blocked = self.decision.refusal()
+        if decision.blocked:
+            blocked = decision.refusal()
+        elif self.runtime.account is None or self.facts.operation_type in _SPENT_ALREADY:
+            self.reservation = Reservation(amount, unit, UNLIMITED)
         else:
-            try:
-                self.reservation = self.runtime.account.reserve(self.call_id, amount, unit)
-            except BudgetBlocked as refusal:
-                blocked = refusal
-                self.decision = Decision.from_refusal(refusal)
+            grant = self.runtime.account.reserve(self.call_id, self._budget_call(upper_bound), decision)
+            self.decision, blocked = grant.decision, grant.refusal
+            if grant.max_output_tokens is not None:
+                self.output_limit = self.output_bound = grant.max_output_tokens
+            if blocked is None:
+                self.reservation = grant.reservation or Reservation(amount, unit, UNLIMITED)
         self.runtime.telemetry.start(self)
         if blocked is not None:
             self._refuse(blocked)
             raise blocked
+
+    def _budget_call(self, expected_cost: Decimal | None) -> BudgetCall:
+        """The call as budgets see it: the most it can take, and what such calls take as a rule."""
+        facts, runtime = self.facts, self.runtime
+        if facts.operation_type not in _TOKEN_OPERATIONS:
+            return self._budgeted()
+        most, writes_cache = estimate.bound_input(self.request)
+        tokens_out = self._output_tokens()
+        query = self.query(_SILENT)
+        return self._budgeted()._replace(
+            input_tokens=most,
+            output_tokens=tokens_out,
+            cost=runtime.book.bound(query, most, tokens_out, writes_cache or "cache_write"),
+            input_cost=runtime.book.bound(query, most, 0, writes_cache or "cache_write"),
+            expected_cost=expected_cost,
+            expected_tokens=self.input_estimate + tokens_out,
+            reducible=self.reducible and estimate.output_limit_key(self.request, facts.api) is not None,
+        )
+
+    def _budgeted(self) -> BudgetCall:
+        facts = self.facts
+        return BudgetCall(self.plan.budgeted, facts.provider, facts.request_model, facts.operation)
+
+    def _output_tokens(self) -> int:
+        if self.facts.operation_type != "inference":
+            return 0
+        return self.output_bound or self.runtime.default_output_bound
 
     def _decide(self, upper_bound: Decimal | None) -> Decision:
         ruling, scoped = self.plan.ruling, enforcement.scoped()
@@ -157,11 +194,10 @@ class Frame:
         kind = self.facts.operation_type
         if kind not in _TOKEN_OPERATIONS:
             return _ONE, "requests", None
-        tokens_in, tokens_out = estimate.estimate_input(self.request), 0
-        self.input_estimate = tokens_in
+        self.input_estimate = tokens_in = estimate.estimate_input(self.request)
         if kind == "inference":
             self.output_bound = estimate.output_bound(self.request)
-            tokens_out = self.output_bound or self.runtime.default_output_bound
+        tokens_out = self._output_tokens()
         amount = self.runtime.book.bound(self.query(_SILENT), tokens_in, tokens_out)
         return (Decimal(tokens_in + tokens_out), "tokens", None) if amount is None else (amount, "USD", amount)
 
@@ -196,19 +232,36 @@ class Frame:
             return None
         reading = reading or _SILENT
         if self.child_accounted or self._is_duplicate(reading):
+            self._give_back()
             self.runtime.telemetry.finish_mirror(self, outcome, error_type)
             return None
         reading, cost = self._price(reading, executed, generated_characters)
         self.entry = self.make_entry(reading, cost, outcome, error_type)
-        if self.reservation is not None and self.entry.actual is not None:
-            self.runtime.account.settle(self.call_id, self.reservation, self.entry.actual)
+        if executed:
+            self._charge(reading, cost)
+        else:
+            self._give_back()
         self._publish(self.entry)
         return self.entry
+
+    def _charge(self, reading: Reading, cost: Cost | Unpriced) -> None:
+        account, reservation = self.runtime.account, self.reservation
+        if account is None or reservation is None:
+            return
+        if self.facts.operation_type in _SPENT_ALREADY:
+            account.charge(self.call_id, self._budgeted(), used_by(reading, cost))
+        else:
+            account.settle(reservation, used_by(reading, cost))
+
+    def _give_back(self) -> None:
+        if self.runtime.account is not None and self.reservation is not None:
+            self.runtime.account.release(self.reservation)
 
     def settle_at(self, reading: Reading, cost: Cost) -> LedgerEntry:
         """Book a call whose cost the application states."""
         self._ticket.clear()
         self.entry = self.make_entry(reading, cost, Outcome.COMPLETED, None)
+        self._charge(reading, cost)
         self._publish(self.entry)
         return self.entry
 
@@ -221,7 +274,7 @@ class Frame:
         if reading.usage is None and reading.reported_cost is None:
             if not executed:
                 return reading, _NOT_BILLED
-            usage = self._estimated_usage(characters)
+            usage = estimated_usage(self.facts.operation_type, self.input_estimate, characters)
             if usage is None:
                 return reading, self._price_unmetered(reading)
             reading = reading._replace(usage=usage)
@@ -233,14 +286,6 @@ class Frame:
         if isinstance(cost, Cost) and cost.status is not CostStatus.FREE:
             return Unpriced("the response states no usage", cost.price_data_version)
         return cost
-
-    def _estimated_usage(self, characters: int) -> Usage | None:
-        if self.facts.operation_type not in _TOKEN_OPERATIONS:
-            return None
-        quantities: dict[str, int | Decimal] = {"input": self.input_estimate}
-        if self.facts.operation_type == "inference":
-            quantities["output"] = estimate.tokens_of_characters(characters)
-        return Usage(quantities, source=UsageSource.ESTIMATED)
 
     def query(self, reading: Reading) -> PriceQuery:
         """What besides usage decides the price of this call."""
@@ -285,15 +330,17 @@ class Frame:
             own["list_cost"] = priced.list_amount
         if reservation is not None:
             own["reserved"] = reservation.amount
-            own["actual"] = _actual(reservation, priced, usage)
+            own["actual"] = actual_of(reservation, priced, usage)
         self.ending = self.plan.ending((outcome, error_type), self.decision, reading, priced, reservation)
         return entry_of(self.ending.fields, own)
 
     # -- batches -------------------------------------------------------------------------------------------------------
 
-    def book_item(self, entry: LedgerEntry) -> None:
+    def book_item(self, entry: LedgerEntry, reading: Reading, cost: Cost | Unpriced) -> None:
         """Book one answered request of a batch under this frame."""
         self.items_cost = (self.items_cost or Decimal(0)) + (entry.cost or Decimal(0))
+        if self.runtime.account is not None:
+            self.runtime.account.charge(entry.call_id, self._budgeted(), used_by(reading, cost))
         self._deliver(entry)
         self.runtime.telemetry.record(self, entry)
 
@@ -328,25 +375,24 @@ class Frame:
                 parent = parent.parent
 
 
-def _actual(reservation: Reservation, priced: Cost | Unpriced | None, usage: Usage | None) -> Decimal:
-    """What the call used, in the unit of its reservation. An unknown amount stands at what was reserved, and the entry
-    says `unpriced`: the accounting invariant wants a figure, and the bound is the one that cannot be too low."""
-    if reservation.unit == "USD":
-        return priced.amount if isinstance(priced, Cost) else reservation.amount
-    if reservation.unit == "tokens":
-        return Decimal((usage.input_tokens or 0) + (usage.output_tokens or 0)) if usage is not None else Decimal(0)
-    return reservation.amount
-
-
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def open_frame(runtime: Runtime, facts: CallFacts, request: Mapping[str, Any], attribution: Attribution) -> Frame:
+def open_frame(
+    runtime: Runtime,
+    facts: CallFacts,
+    request: Mapping[str, Any],
+    attribution: Attribution,
+    *,
+    reducible: bool = False,
+) -> Frame:
     """Open a call: decide, reserve, start its span. Raises `GenOpsBlocked` when it must not be made.
 
-    `request` holds the call's arguments; it is read for estimates and never kept beyond the call.
+    `request` holds the call's arguments; it is read for estimates and never kept beyond the call. If it is `reducible`,
+    the caller sends it with `Frame.output_limit`, where that is set.
     """
     frame = Frame(runtime, runtime.plans.of(facts, attribution), request)
+    frame.reducible = reducible
     frame.admit()
     return frame

@@ -46,6 +46,9 @@ class Metrics:
         self._first_chunk = meter.create_histogram(
             s.METRIC_CALL_TIME_TO_FIRST_CHUNK, unit="s", description="Time from request to the first streamed chunk."
         )
+        self._alerts = meter.create_counter(
+            s.METRIC_BUDGET_ALERTS, unit="{alert}", description="Thresholds of budgets that were passed."
+        )
         meter.create_observable_counter(
             s.METRIC_SDK_ERRORS, [_observe_errors], unit="{error}", description="Faults of GenOps that were contained."
         )
@@ -68,6 +71,9 @@ class Metrics:
             self._tokens.add(tokens, dimensions.input)
         if (tokens := entry.output_tokens) is not None:
             self._tokens.add(tokens, dimensions.output)
+
+    def count_alert(self, budget: str, threshold: int) -> None:
+        self._alerts.add(1, {s.GENOPS_BUDGET_NAME: budget, s.GENOPS_BUDGET_THRESHOLD: threshold})
 
     def _dimensions(self, entry: LedgerEntry) -> _AttributeSet:
         key = tuple(str(value) if value is not None else None for value in map(entry.__getattribute__, _FIELDS))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genops.core.attribution import Attribution
+from genops.core.attribution import ATTRIBUTION_FIELDS, Attribution
 from genops.core.budget import Reservation
 from genops.core.cost import Cost, CostStatus, Unpriced
 from genops.core.decision import Decision
@@ -45,7 +45,7 @@ class CallFacts:
 class CallPlan:
     """What calls with these facts and this attribution share."""
 
-    __slots__ = ("_endings", "attributes", "attribution", "facts", "fields", "ruling", "span_name")
+    __slots__ = ("_endings", "attributes", "attribution", "budgeted", "facts", "fields", "ruling", "span_name")
 
     def __init__(self, facts: CallFacts, attribution: Attribution) -> None:
         self.facts = facts
@@ -69,6 +69,10 @@ class CallPlan:
             "session_id": attribution.session_id,
             "tags": attribution.tags,
         }
+        self.budgeted: dict[str, str | None] = {
+            **{name: getattr(attribution, name) for name in ATTRIBUTION_FIELDS},
+            **{f"tag.{key}": value for key, value in attribution.tags.items()},
+        }
         self.ruling: Ruling | None = None  # of the runtime's policies; made again when they change
         self._endings: dict[tuple[Any, ...], Ending] = {}
 
@@ -90,7 +94,7 @@ class CallPlan:
             decision,
             reading[2:5],  # model, tier, region
             priced[2:] if isinstance(priced, Cost) else priced,  # all but the amounts
-            reservation[1:] if reservation is not None else None,  # unit and budget
+            reservation[1:3] if reservation is not None else None,  # unit and budget
             (usage.source, usage.flags) if usage is not None else None,
         )
         ending = self._endings.get(key)

@@ -114,15 +114,28 @@ class PriceBook:
             return self._reported(query.reported_cost, cost, resolved)
         return cost
 
-    def bound(self, query: PriceQuery, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Return what so many tokens cost at most, in USD; None without a price for them."""
+    def bound(
+        self, query: PriceQuery, input_tokens: int, output_tokens: int, cached: str | None = None
+    ) -> Decimal | None:
+        """Return what so many tokens cost, in USD; None without a price for them.
+
+        With `cached`, a meter of cache writes, each input token counts at the dearest way it can be billed.
+        """
         prices = self._resolved_for(query).plain
         price_in, price_out = prices.get("input"), prices.get("output")
         if price_in is not None and price_out is not None:
+            if cached is not None:
+                price_in = max(price_in, *(prices.get(meter, price_in) for meter in ("cache_write", cached)))
             return _rounded(_EXACT.fma(price_in, input_tokens, _EXACT.multiply(price_out, output_tokens)))
-        usage = Usage({"input": input_tokens, "output": output_tokens} if output_tokens else {"input": input_tokens})
-        cost = self.price(usage, query, lines=False)
-        return cost.amount if isinstance(cost, Cost) and cost.currency == "USD" else None
+        quantities = {"input": input_tokens} | ({"output": output_tokens} if output_tokens else {})
+        amounts = [self._amount(quantities, query)]
+        if cached is not None:
+            amounts += [self._amount({**quantities, "input": 0, cached: input_tokens}, query)]
+        return max((amount for amount in amounts if amount is not None), default=None)
+
+    def _amount(self, quantities: Mapping[str, int], query: PriceQuery) -> Decimal | None:
+        cost = self.price(Usage(quantities), query, lines=False)
+        return cost.amount if isinstance(cost, Cost) and cost.currency == "USD" and not cost.missing_meters else None
 
     def _resolved_for(self, query: PriceQuery) -> _Resolved:
         key = (

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from genops.core.attribution import AttributionRules
-from genops.core.budget import Account, Unlimited
+from genops.core.budget import Account
 from genops.core.cost import Cost, Unpriced
 from genops.core.ledger import LedgerSink
 from genops.core.plan import Plans
@@ -32,7 +32,9 @@ class Pricer(Protocol):
 
     def price(self, usage: Usage, query: PriceQuery, *, lines: bool = True) -> Cost | Unpriced: ...
 
-    def bound(self, query: PriceQuery, input_tokens: int, output_tokens: int) -> Decimal | None: ...
+    def bound(
+        self, query: PriceQuery, input_tokens: int, output_tokens: int, cached: str | None = None
+    ) -> Decimal | None: ...
 
 
 class SeenResponses:
@@ -64,14 +66,16 @@ class Runtime:
     clock: Callable[[], datetime]
     policies: PolicySet = field(default_factory=PolicySet)
     rules: AttributionRules = field(default_factory=AttributionRules)
-    account: Account = field(default_factory=Unlimited)
+    account: Account | None = None  # None: no budget is configured
     sinks: tuple[LedgerSink, ...] = ()
     seen: SeenResponses = field(default_factory=SeenResponses)
     plans: Plans = field(default_factory=Plans)
     default_output_bound: int = 4096  # tokens reserved when a request states no limit of its own
 
     def close(self) -> None:
-        """Flush and close what keeps entries; the runtime must not be used afterwards."""
+        """Flush and close what keeps entries and budgets; the runtime must not be used afterwards."""
+        if self.account is not None:
+            self.account.close()
         for sink in self.sinks:
             close = getattr(sink, "close", None)
             if close is not None:

@@ -21,6 +21,8 @@ from genops import semconv as s
 from genops._version import __version__
 from genops.core._guarding import never_raises
 from genops.core.attribution import Attribution
+from genops.core.budgets.alerts import BudgetAlert
+from genops.core.budgets.engine import BudgetReservation
 from genops.core.cost import CostStatus
 from genops.core.decision import ALLOWED, Decision, Result
 from genops.core.ledger import LedgerEntry, Outcome, plain
@@ -163,6 +165,8 @@ class Telemetry:
                 s.GENOPS_BUDGET_NAME: reservation.budget,
             }
             attributes.update(reserved)
+            if reservation.held is not None:
+                reserved |= _budget_attributes(reservation.held)
         span = frame.span = self._tracer.start_span(
             frame.plan.span_name, kind=SpanKind.CLIENT, attributes=attributes, start_time=frame.started_ns
         )
@@ -261,6 +265,32 @@ class Telemetry:
             span.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
         span.end()
 
+    # -- budgets -------------------------------------------------------------------------------------------------------
+
+    @never_raises
+    def budget_alert(self, alert: BudgetAlert) -> None:
+        """Publish a threshold that was passed: a log record and a count."""
+        attributes: dict[str, Any] = {
+            s.GENOPS_BUDGET_NAME: alert.budget,
+            s.GENOPS_BUDGET_THRESHOLD: alert.threshold,
+            s.GENOPS_BUDGET_CONSUMED: float(alert.consumed),
+            s.GENOPS_BUDGET_ALLOCATED: float(alert.allocated),
+            s.GENOPS_BUDGET_PERIOD: alert.period,
+            s.GENOPS_ACCOUNTING_UNIT: alert.unit,
+        }
+        attributes |= {_OF_FIELD[name]: value for name, value in alert.group.items() if name in _OF_FIELD and value}
+        if self._metrics is not None:
+            self._metrics.count_alert(alert.budget, alert.threshold)
+        if self._logger is not None:
+            severity = SeverityNumber.ERROR if alert.threshold >= 100 else SeverityNumber.WARN
+            record = LogRecord(
+                timestamp=int(alert.at * 1e9),
+                severity_number=severity,
+                event_name=s.EVENT_BUDGET_ALERT,
+                attributes=attributes,
+            )
+            self._logger.emit(record)
+
     # -- logs ----------------------------------------------------------------------------------------------------------
 
     def _emit(self, span: Span | None, entry: LedgerEntry, ending: Ending) -> None:
@@ -277,6 +307,30 @@ class Telemetry:
                 attributes={**ending.log_attributes, **log_attributes(entry.own_fields())},
             )
         )
+
+
+def _budget_attributes(held: BudgetReservation) -> dict[str, Any]:
+    """Where the tightest budget of a call stands, with the call's reservation counted."""
+    return {
+        s.GENOPS_BUDGET_ALLOCATED: float(held.budget.limit),
+        s.GENOPS_BUDGET_CONSUMED: float(held.consumed),
+        s.GENOPS_BUDGET_REMAINING: float(held.remaining),
+        s.GENOPS_BUDGET_PERIOD: held.period,
+    }
+
+
+_OF_FIELD = {
+    "team": s.GENOPS_TEAM,
+    "project": s.GENOPS_PROJECT,
+    "environment": s.GENOPS_ENVIRONMENT,
+    "customer_id": s.GENOPS_CUSTOMER_ID,
+    "cost_center": s.GENOPS_COST_CENTER,
+    "feature": s.GENOPS_FEATURE,
+    "session_id": s.GENOPS_SESSION_ID,
+    "provider": s.GEN_AI_PROVIDER_NAME,
+    "model": s.GEN_AI_REQUEST_MODEL,
+    "operation": s.GEN_AI_OPERATION_NAME,
+}
 
 
 def _decision_attributes(decision: Decision) -> dict[str, Any]:

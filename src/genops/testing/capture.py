@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from genops.core.attribution import AttributionRules
+from genops.core.budget import Account
+from genops.core.budgets.engine import BudgetEngine
+from genops.core.budgets.model import Budget
 from genops.core.ledger import LedgerEntry
 from genops.core.policy import PolicySet
 from genops.core.pricing import PriceBook
@@ -16,6 +19,7 @@ from genops.core.rates import Rates
 from genops.core.runtime import Runtime, install_runtime
 from genops.core.telemetry import Telemetry
 from genops.providers._engine import registry
+from genops.stores.budgets.memory import MemoryBudgetStore
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -80,21 +84,26 @@ def capture(
     sampled: bool = True,
     at: datetime | None = None,
     cardinality_limit: int = 2000,
+    budgets: Iterable[Budget] = (),
 ) -> Iterator[Captured]:
     """Govern the calls made inside the block, with the adapters named, and collect what they leave.
 
     `prices` is what `genops.yaml` takes under `prices:`; `at` fixes the clock, for prices that change with time;
-    `sampled=False` drops every span, as a sampler might; `cardinality_limit` bounds the series of the metrics. Needs
-    the OpenTelemetry SDK. What was in force before is in force again afterwards.
+    `sampled=False` drops every span, as a sampler might; `cardinality_limit` bounds the series of the metrics;
+    `budgets` are counted in memory. Needs the OpenTelemetry SDK. What was in force before is in force again afterwards.
     """
     captured = Captured()
+    telemetry = _in_memory_telemetry(captured, sampled=sampled, cardinality_limit=cardinality_limit)
+    limits = tuple(budgets)
+    account = Account(BudgetEngine(limits, MemoryBudgetStore(), alert=telemetry.budget_alert)) if limits else None
     runtime = Runtime(
         book=PriceBook.default(Rates.parse(prices or {})),
-        telemetry=_in_memory_telemetry(captured, sampled=sampled, cardinality_limit=cardinality_limit),
+        telemetry=telemetry,
         clock=(lambda: at) if at is not None else (lambda: datetime.now(UTC)),
         policies=policies or PolicySet(),
         rules=rules or AttributionRules(),
         sinks=(captured,),
+        account=account,
     )
     names = list(adapters)
     previous = install_runtime(runtime)

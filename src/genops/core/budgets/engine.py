@@ -14,13 +14,13 @@ from typing import NamedTuple
 from genops.core._guarding import contained
 from genops.core.budgets import findings as say
 from genops.core.budgets.alerts import BudgetAlert, alert_of
-from genops.core.budgets.model import Budget, Estimator, OnStoreError, OnUnpriced
+from genops.core.budgets.model import Budget, Estimator, OnStoreError, OnUnpriced, by_name
 from genops.core.budgets.outage import Outage, Owed
 from genops.core.budgets.plans import Amounts, BudgetCall, Plan, Planner, reduced
 from genops.core.budgets.store import BudgetStore, Crossing, Ended, Granted, Refused
 from genops.core.budgets.units import amount_of
 from genops.core.decision import Result, Violation
-from genops.core.errors import BudgetStoreError, ConfigurationError, GenOpsBlocked, RateLimited, ReservationConflict
+from genops.core.errors import BudgetStoreError, GenOpsBlocked, RateLimited, ReservationConflict
 
 __all__ = ["Admission", "BudgetEngine", "BudgetReservation"]
 
@@ -140,7 +140,7 @@ class BudgetEngine:
         self.outage = outage or Outage()
         self._clock = clock or store.clock
         self._alert = alert
-        self._by_name = _by_name(self.budgets)
+        self._by_name = by_name(self.budgets)
         self._planner = Planner(self.budgets)
         self._swept = 0.0
 
@@ -247,6 +247,19 @@ class BudgetEngine:
     def release(self, reservation: BudgetReservation) -> Ended | None:
         """Give back everything: the call never ran. Otherwise as `settle`."""
         return self._end(reservation, (0,) * len(reservation.amounts), release=True)
+
+    def charge(self, call_id: str, call: BudgetCall, used: Mapping[str, Decimal | int]) -> Ended | None:
+        """Charge what was spent without a reservation, in the windows that run now; over the limit, too.
+
+        Otherwise as `settle`. A unit that `used` does not tell of is charged nothing.
+        """
+        now = self._clock()
+        plan = self._planner.plan(call, now)
+        if not plan.legs:
+            return None
+        nothing = (0,) * len(plan.legs)
+        reservation = BudgetReservation(call_id, plan, nothing, 0, 0, now)
+        return self._end(reservation, plan.actuals(nothing, used), release=False)
 
     def extend(self, reservation: BudgetReservation, seconds: float | None = None) -> bool:
         """Let a call that still runs live longer, by `seconds` from this moment; False if it has ended or expired."""
@@ -376,15 +389,3 @@ def _unknown(plan: Plan, amounts: Amounts) -> tuple[Violation, ...]:
         for place, choice in found
         if isinstance(choice, OnUnpriced)
     )
-
-
-def _by_name(budgets: Iterable[Budget]) -> dict[str, Budget]:
-    found: dict[str, Budget] = {}
-    for budget in budgets:
-        if budget.name in found:
-            raise ConfigurationError(
-                f"{budget.source}: budget {budget.name!r} is there already ({found[budget.name].source}).",
-                fix="give each budget a name of its own",
-            )
-        found[budget.name] = budget
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -30,6 +30,7 @@ __all__ = [
     "OnStoreError",
     "OnUnpriced",
     "State",
+    "by_name",
     "counter_key",
     "matches",
     "parse_key",
@@ -208,3 +209,16 @@ def matches(patterns: Mapping[str, tuple[str, ...]], value_of: Callable[[str], s
 @lru_cache(maxsize=1024)
 def _matcher(globs: tuple[str, ...]) -> Callable[[str], object]:
     return re.compile("|".join(translate(glob) for glob in globs), re.IGNORECASE).match
+
+
+def by_name(budgets: Iterable[Budget]) -> dict[str, Budget]:
+    """Budgets by their names. Raises `ConfigurationError` for a name that is there twice."""
+    found: dict[str, Budget] = {}
+    for budget in budgets:
+        if budget.name in found:
+            raise ConfigurationError(
+                f"{budget.source}: budget {budget.name!r} is there already ({found[budget.name].source}).",
+                fix="give each budget a name of its own",
+            )
+        found[budget.name] = budget
+    return found

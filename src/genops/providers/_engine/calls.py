@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from genops.core import attribution
+from genops.core import attribution, estimate
 from genops.core._guarding import never_raises
 from genops.core.attribution import Attribution
 from genops.core.frame import CURRENT, CallFacts, Frame, Scope, open_frame
@@ -95,16 +95,24 @@ class GovernedCall:
         self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution | None = None
     ) -> tuple[Frame | None, dict[str, Any]]:
         """The frame, None after a fault of ours, and the arguments to call the vendor with. Raises `GenOpsBlocked`."""
-        if attributed is None:
+        reducible = False
+        if attributed is None:  # else the request has been put together already
             governance, kwargs = attribution.split_call_attributes(kwargs)
             attributed = attribution.current(governance)
-        frame = self._frame(runtime, instance, kwargs, attributed)
-        if frame is not None and frame.facts.streamed and self.call.usage_option is not None:
+            reducible = True
+        frame = self._frame(runtime, instance, kwargs, attributed, reducible=reducible)
+        if frame is None:
+            return None, kwargs
+        if frame.output_limit is not None:
+            kwargs = _limited(frame, kwargs)
+        if frame.facts.streamed and self.call.usage_option is not None:
             kwargs = self._ask_for_usage(frame, kwargs)
         return frame, kwargs
 
     @never_raises
-    def _frame(self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution) -> Frame | None:
+    def _frame(
+        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution, *, reducible: bool
+    ) -> Frame | None:
         host, port = _address(instance)
         model = kwargs.get("model")
         key = host, port, model if isinstance(model, str) else None, self.call.streamed or kwargs.get("stream") is True
@@ -113,7 +121,7 @@ class GovernedCall:
             if len(self._facts) >= _FACTS_KEPT:
                 self._facts.clear()
             facts = self._facts[key] = self._facts_of(*key)
-        return open_frame(runtime, facts, kwargs, attributed)
+        return open_frame(runtime, facts, kwargs, attributed, reducible=reducible)
 
     def _facts_of(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
         call = self.call
@@ -242,6 +250,14 @@ class _Active:
             settle_error(self._frame, error)  # does nothing if the meter has settled
         elif self._frame.owner is not None:
             self._frame.settle(None, Outcome.COMPLETED)  # something in between answered: the vendor was never called
+
+
+def _limited(frame: Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the output limit that fits the budgets, over all choices together."""
+    key, choices, limit = estimate.output_limit_key(kwargs, frame.facts.api), kwargs.get("n"), frame.output_limit
+    assert key is not None  # or the request could not be made to fit
+    assert limit is not None
+    return kwargs | {key: limit // choices if isinstance(choices, int) and choices > 1 else limit}
 
 
 def _reads_raw_body(kwargs: Mapping[str, Any]) -> bool:

@@ -15,15 +15,23 @@ from opentelemetry import trace
 from genops.config import settings as config
 from genops.config.settings import Settings
 from genops.core import attribution, baggage
+from genops.core.budget import Account
+from genops.core.budgets.alerts import BudgetAlert
+from genops.core.budgets.engine import BudgetEngine
+from genops.core.budgets.outage import Outage, worst_overspend
 from genops.core.ledger import LedgerSink
 from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
 from genops.core.runtime import Runtime, current_runtime, install_runtime
 from genops.core.telemetry import Telemetry
 from genops.exporters import otlp
+from genops.exporters.webhooks import WebhookAlerts
 from genops.providers._engine import registry
 from genops.providers._engine.registry import AdapterStatus
 from genops.stores import open_ledger
+from genops.stores.budgets import open_budget_store
+from genops.stores.budgets.leases import LeasingStore
+from genops.stores.budgets.owed import FileOwedJournal
 
 __all__ = ["Status", "auto_instrument", "configure", "status", "uninstrument"]
 
@@ -84,21 +92,46 @@ def _runtime(loaded: Settings, tracer_provider: Any, meter_provider: Any, logger
     if loaded.ledger.enabled:
         ledger = open_ledger(loaded.ledger.dir, retention_days=loaded.ledger.retention_days, fsync=loaded.ledger.fsync)
         sinks = (ledger,)
+    telemetry = Telemetry(
+        tracer_provider=tracer_provider,
+        meter_provider=meter_provider,
+        logger_provider=logger_provider,
+        with_metrics=loaded.telemetry.metrics,
+        with_logs=loaded.telemetry.logs,
+        cardinality_limit=loaded.telemetry.cardinality_limit,
+    )
     return Runtime(
         book=PriceBook.default(Rates.parse(loaded.prices)),
-        telemetry=Telemetry(
-            tracer_provider=tracer_provider,
-            meter_provider=meter_provider,
-            logger_provider=logger_provider,
-            with_metrics=loaded.telemetry.metrics,
-            with_logs=loaded.telemetry.logs,
-            cardinality_limit=loaded.telemetry.cardinality_limit,
-        ),
+        telemetry=telemetry,
         clock=lambda: datetime.now(UTC),
         policies=loaded.policies,
         rules=loaded.rules,
         sinks=sinks,
+        account=_account(loaded, telemetry),
     )
+
+
+def _account(loaded: Settings, telemetry: Telemetry) -> Account | None:
+    """The budgets of the settings, in their store; the worst overspend of leased slices is said once, here."""
+    found = loaded.budgets
+    if not found.budgets:
+        return None
+    directory = loaded.ledger.dir
+    url = found.store or f"sqlite:{directory}/budgets.db"
+    store = open_budget_store(url, namespace=found.namespace)
+    if any(budget.slice is not None for budget in found.budgets):
+        store = LeasingStore(store)
+        for unit, amount in worst_overspend(found.budgets).items():
+            _log.warning("if the budget store fails, each process may overspend its slices: %s %s in all", amount, unit)
+    webhook = WebhookAlerts(found.webhook) if found.webhook is not None else None
+
+    def alert(given: BudgetAlert) -> None:
+        telemetry.budget_alert(given)
+        if webhook is not None:
+            webhook(given)
+
+    outage = Outage(journal=FileOwedJournal(directory))
+    return Account(BudgetEngine(found.budgets, store, alert=alert, outage=outage))
 
 
 def auto_instrument(
