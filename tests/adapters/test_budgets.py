@@ -18,6 +18,7 @@ import pytest
 
 import genops
 from genops import semconv as s
+from genops.core.budget import Account
 from genops.core.budgets.model import Budget, BudgetMode, Estimator, rate_limit
 from genops.core.errors import BudgetBlocked, RateLimited
 from genops.core.ledger import Outcome
@@ -64,6 +65,13 @@ def governed(*budgets: Budget) -> Iterator[Captured]:
 
 def dollars(limit: str, **more: Any) -> Budget:
     return Budget(name="team", limit=Decimal(limit), **more)
+
+
+def _account() -> Account:
+    runtime = current_runtime()
+    assert runtime is not None
+    assert runtime.account is not None
+    return runtime.account
 
 
 def spent(name: str = "team") -> Decimal:
@@ -219,6 +227,23 @@ def test_threads_never_overspend_one_budget(client: openai.OpenAI) -> None:
 
     assert 0 < sum(done) < 40
     assert sum((entry.cost or Decimal(0) for entry in captured.entries), Decimal(0)) <= Decimal("0.002")
+
+
+def test_long_stream_keeps_its_reservation(client: openai.OpenAI) -> None:
+    """While a call is in flight its reservation is extended; when it is done it is charged what it used."""
+    with governed(dollars("10")) as captured:
+        account = _account()
+        stream = client.chat.completions.create(model="gpt-4o-mini", messages=SAY, stream=True)
+        next(iter(stream))
+        engine, late = account.engine, account.engine.store.clock() + 2 * account.engine.expires_after_s
+        engine._clock = lambda: late - engine.expires_after_s
+        account.beat()
+        engine._clock = lambda: late - 1
+        assert () == engine.expire()
+        list(stream)
+
+        assert captured.entry.cost is not None
+        assert captured.entry.cost <= spent() <= captured.entry.cost + Decimal("0.000000001")
 
 
 def test_threshold_is_told_once(client: openai.OpenAI) -> None:

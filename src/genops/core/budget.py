@@ -7,12 +7,14 @@ reserves against the account `unlimited`, which always grants and keeps no count
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from genops.core._guarding import contained
 from genops.core.budgets.engine import BudgetEngine, BudgetReservation
+from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.plans import BudgetCall
 from genops.core.decision import Decision
 from genops.core.errors import GenOpsBlocked
@@ -46,10 +48,32 @@ class Grant(NamedTuple):
 
 
 class Account:
-    """The budgets of a process, as the frame of a call meets them."""
+    """The budgets of a process, as the frame of a call meets them.
+
+    A call that runs longer than a reservation lives is kept alive: a heartbeat extends what is still open.
+    """
 
     def __init__(self, engine: BudgetEngine) -> None:
         self.engine = engine
+        self._beat_every_s = engine.expires_after_s / 3
+        self._start_over()
+        call_after_fork(self._start_over)
+
+    def _start_over(self) -> None:
+        """Also in a child process: the parent's calls are the parent's."""
+        self._open: dict[str, BudgetReservation] = {}
+        self._closing = threading.Event()
+        self._heart: threading.Thread | None = None
+
+    def _beat(self, closing: threading.Event) -> None:
+        while not closing.wait(self._beat_every_s):
+            with contained(_log, "extending reservations"):
+                self.beat()
+
+    def beat(self) -> None:
+        """Let every call that is in flight live on."""
+        for held in list(self._open.values()):
+            self.engine.extend(held)
 
     def reserve(self, call_id: str, call: BudgetCall, decision: Decision) -> Grant:
         """Reserve for an allowed call; what budgets object to is laid over `decision`."""
@@ -62,18 +86,24 @@ class Account:
         held = admission.reservation
         if held is None:
             return Grant(decision)
+        self._open[held.id] = held
+        if self._heart is None:
+            self._heart = threading.Thread(target=self._beat, args=(self._closing,), name="genops-budgets", daemon=True)
+            self._heart.start()
         reservation = Reservation(held.amount, held.unit, held.budget.name, held)
         return Grant(decision, reservation, max_output_tokens=admission.max_output_tokens)
 
     def settle(self, reservation: Reservation, used: Mapping[str, Decimal | int]) -> None:
         """Charge what a call used, by unit. A unit left out is charged as reserved."""
         if reservation.held is not None:
+            self._open.pop(reservation.held.id, None)
             with contained(_log, "settling a budget"):
                 self.engine.settle(reservation.held, used)
 
     def release(self, reservation: Reservation) -> None:
         """Give everything back: the call never ran, or is accounted elsewhere."""
         if reservation.held is not None:
+            self._open.pop(reservation.held.id, None)
             with contained(_log, "releasing a budget"):
                 self.engine.release(reservation.held)
 
@@ -84,4 +114,5 @@ class Account:
 
     def close(self) -> None:
         """Tell the store what it has yet to be told, and let go of it."""
+        self._closing.set()
         self.engine.close()

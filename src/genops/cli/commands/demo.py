@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +58,7 @@ def demo(
         console.print()
         print_costs(console, entries, (column,))
     _print_refusals(console, refused, failed)
+    _print_budgets(console, entries, spans)
     _print_span(console, spans)
     agrees = _print_agreement(console, entries, spans)
     console.print("\n[bold]Next[/]")
@@ -89,9 +91,32 @@ def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], lis
 
 def _print_refusals(console: Console, refused: list[genops.GenOpsBlocked], failed: list[str]) -> None:
     console.print(f"\n[bold]Refused before they were sent[/]: {len(refused)}")
-    if refused:
-        console.print(str(refused[0]), style="red", highlight=False, markup=False, soft_wrap=True)
+    by_code: dict[str, list[genops.GenOpsBlocked]] = {}
+    for refusal in refused:
+        by_code.setdefault(refusal.reason_code, []).append(refusal)
+    for code, found in by_code.items():
+        console.print(f"  {len(found)} x {code}; the first:", highlight=False)
+        text = "\n".join(f"    {line}" for line in str(found[0]).splitlines())
+        console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
     console.print(f"[bold]Answered with an error[/], not billed: {len(failed)} ({', '.join(sorted(set(failed)))})")
+
+
+def _print_budgets(console: Console, entries: list[LedgerEntry], spans: Sequence[ReadableSpan]) -> None:
+    """What budgets let through with a remark, and what they made smaller."""
+    from genops.cli.demo.app import TICKET_LIMITS
+
+    warned = Counter(entry.policy_name for entry in entries if entry.policy_result == "WARNING")
+    said = ", ".join(f"{name} {count}" for name, count in warned.most_common())
+    console.print(f"[bold]Let through with a warning[/]: {warned.total()} ({said})", highlight=False)
+    limits = [
+        int(str(found[s.GEN_AI_REQUEST_MAX_TOKENS]))
+        for span in spans
+        if (found := span.attributes or {}).get(s.GENOPS_TEAM) == "support" and s.GEN_AI_REQUEST_MAX_TOKENS in found
+    ]
+    fitted = [limit for limit in limits if limit not in TICKET_LIMITS]
+    if fitted:
+        down_to = f"{len(fitted)}, with output limits down to {min(fitted)} tokens"
+        console.print(f"[bold]Made to fit[/] what support had left: {down_to}", highlight=False, soft_wrap=True)
 
 
 def _print_span(console: Console, spans: Sequence[ReadableSpan]) -> None:

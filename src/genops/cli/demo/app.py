@@ -11,8 +11,9 @@ import openai
 
 import genops
 
-__all__ = ["Application"]
+__all__ = ["TICKET_LIMITS", "Application"]
 
+TICKET_LIMITS = (1024, 512)  # output tokens that the first and the second answer to a ticket may take
 _CUSTOMERS = ("acme", "globex", "initech", "umbrella")
 
 
@@ -57,9 +58,11 @@ class Application:
         self._anthropic.close()
 
     def _answer_ticket(self) -> None:
-        self._anthropic.messages.create(model="claude-3-7-sonnet-20250219", max_tokens=1024, messages=_say("Help me."))
+        self._anthropic.messages.create(
+            model="claude-3-7-sonnet-20250219", max_tokens=TICKET_LIMITS[0], messages=_say("Help me.")
+        )
         with self._anthropic.messages.stream(
-            model="claude-sonnet-4-5", max_tokens=512, messages=_say("And then?")
+            model="claude-sonnet-4-5", max_tokens=TICKET_LIMITS[1], messages=_say("And then?")
         ) as stream:
             stream.get_final_message()
 
