@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest conformance lint types generate check-generated bench docs clean
+.PHONY: help setup demo test test-oldest conformance lint types generate check-generated bench docs changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ bench: ## Overhead and price look-ups beside the peers; about twenty minutes
 
 docs: setup ## Check that the pages' code runs and their links lead somewhere
 	$(BIN)/python -m pytest -q tests/docs
+
+changelog: setup ## The changes of the next release, from changelog.d
+	@$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what make made
 	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -236,6 +236,16 @@ def test_unreachable_collector_and_missing_key_are_warnings(monkeypatch: pytest.
     assert any(check == "openai" for check, _ in warnings)
 
 
+@pytest.mark.parametrize(("url", "valid"), [("sqlite:counted/budgets.db", True), ("redis://127.0.0.1:9/0", False)])
+def test_store_of_the_budgets_is_asked(url: str, valid: bool, home: Path) -> None:
+    """A store that does not answer refuses every call under a hard budget, so it is an error."""
+    (home / "genops.yaml").write_text(f"budgets: [{{name: a, limit: 5}}]\nbudget_store: {{url: '{url}'}}\n")
+    (finding,) = findings(genops.validate_setup())["budgets"]
+
+    assert valid is (finding.severity is Severity.OK)
+    assert valid or finding.fix
+
+
 def test_live_check_tells_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """`live=True` makes a free call and reports what the provider said."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong")

@@ -14,10 +14,11 @@ from genops.config.environment import detect_otel_environment
 from genops.config.settings import Settings
 from genops.core.attribution import AttributionSources, missing_required
 from genops.core.attribution_values import fix_for
-from genops.core.errors import ConfigurationError
+from genops.core.errors import BudgetStoreError, ConfigurationError
 from genops.core.validation import Finding, Severity, ValidationResult
 from genops.providers._engine import registry
 from genops.providers._engine.surface import validate_adapter
+from genops.stores.budgets import open_budget_store
 
 __all__ = ["validate_setup"]
 
@@ -44,7 +45,14 @@ def validate_setup(*, live: bool = False) -> ValidationResult:
     except ConfigurationError as error:
         broken = Finding(check="settings", severity=Severity.ERROR, message=error.message, fix=error.fix or "see above")
         return ValidationResult((broken,))
-    findings = [_settings(settings), *_attribution(settings.attribution), _ledger(settings), *_telemetry(), *_peers()]
+    findings = [
+        _settings(settings),
+        *_attribution(settings.attribution),
+        _ledger(settings),
+        *_budgets(settings),
+        *_telemetry(),
+        *_peers(),
+    ]
     result = ValidationResult(tuple(findings))
     installed = [adapter for adapter in registry.adapters().values() if adapter.package.installed() is not None]
     for adapter in installed:
@@ -109,6 +117,22 @@ def _ledger(settings: Settings) -> Finding:
             fix="export GENOPS_LEDGER_DIR=...   (a directory that can be written)",
         )
     return Finding(check="ledger", severity=Severity.OK, message=f"kept in {directory}")
+
+
+def _budgets(settings: Settings) -> list[Finding]:
+    """Whether the store of the budgets answers; nothing where there are none."""
+    found = settings.budgets
+    if not found.budgets:
+        return []
+    try:
+        if found.store is not None:  # else a file beside the ledger, which has been looked at
+            store = open_budget_store(found.store, namespace=found.namespace)
+            store.counters(found.budgets[0].name)
+            store.close()
+    except (BudgetStoreError, ConfigurationError) as error:
+        return [Finding(check="budgets", severity=Severity.ERROR, message=error.message, fix=error.fix or "see above")]
+    many = f"{len(found.budgets)} budgets and rate limits, counted in {found.store or 'a file beside the ledger'}"
+    return [Finding(check="budgets", severity=Severity.OK, message=many)]
 
 
 def _telemetry() -> list[Finding]:
