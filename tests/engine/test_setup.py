@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import subprocess
 import sys
@@ -89,21 +90,33 @@ def test_switching_on_and_off_and_on_books_once(home: Path, client: openai.OpenA
     assert 2 == len(booked(home))
 
 
-def test_somebody_elses_wrapper_survives(home: Path, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_elses_wrapper_survives(home: Path, client: openai.OpenAI) -> None:
     """A method that was wrapped after us stays wrapped when we go, and our part passes everything through."""
     completions = openai.resources.chat.completions.Completions
+    original, seen = completions.__dict__["create"], []
     genops.auto_instrument(adapters=["openai"])
-    ours, seen = completions.create, []
+    ours = completions.__dict__["create"]
 
+    @functools.wraps(ours)
     def theirs(self: Any, **kwargs: Any) -> Any:
         seen.append(kwargs["model"])
-        return ours(self, **kwargs)
+        return ours.__get__(self)(**kwargs)
 
-    monkeypatch.setattr(completions, "create", theirs)
-    genops.uninstrument()
-    ask(client)
-
-    assert (["gpt-5.4-mini"], []) == (seen, booked(home))
+    try:
+        completions.create = theirs
+        genops.uninstrument()
+        ask(client)
+        assert (["gpt-5.4-mini"], []) == (seen, booked(home))
+        genops.auto_instrument(adapters=["openai"])
+        ask(client)
+        assert 1 == len(booked(home))
+        completions.create = original  # they go, and take us with them
+        genops.auto_instrument(adapters=["openai"])
+        ask(client)
+        assert 2 == len(booked(home))
+    finally:
+        genops.uninstrument()
+        completions.create = original
 
 
 def test_governance_that_is_switched_off_does_nothing(home: Path, client: openai.OpenAI) -> None:

@@ -57,8 +57,10 @@ class Patches:
     def install(self, version: str) -> None:
         """Patch every method that exists in `version` of the package, now or when its module is imported."""
         self._wanted = True
-        for patch in self._patches.values():
+        for key, patch in list(self._patches.items()):
             patch.call.active = True
+            if not _is_around(patch.owner.__dict__.get(patch.name), patch.installed):
+                del self._patches[key]  # somebody who had wrapped it has put the vendor's method back
         if self._hooked:
             self._install_loaded(version)
             return
@@ -110,6 +112,15 @@ class Patches:
         installed = _wrapped(original, governed)
         setattr(owner, name, installed)
         self._patches[key] = _Patch(owner, name, original, installed, governed)
+
+
+def _is_around(method: Any, ours: Any) -> bool:
+    """Whether `ours` is somewhere in the chain of wrappers that ends in the vendor's method."""
+    while method is not None:
+        if method is ours:
+            return True
+        method = getattr(method, "__dict__", {}).get("__wrapped__", getattr(method, "__wrapped__", None))
+    return False
 
 
 def _wrapped(original: Any, governed: GovernedCall) -> Any:
