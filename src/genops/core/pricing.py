@@ -122,7 +122,7 @@ class PriceBook:
         With `cached`, a meter of cache writes, each input token counts at the dearest way it can be billed.
         """
         prices = self._resolved_for(query).plain
-        price_in, price_out = prices.get("input"), prices.get("output")
+        price_in, price_out = prices.get("input"), prices.get("output") if output_tokens else _ZERO
         if price_in is not None and price_out is not None:
             if cached is not None:
                 price_in = max(price_in, *(prices.get(meter, price_in) for meter in ("cache_write", cached)))
