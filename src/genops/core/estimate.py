@@ -6,7 +6,7 @@ English prose comes out within about 15 % of GPT and Claude tokenizers, code and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -31,10 +31,11 @@ _DEPTH = 12
 _IMAGE_BOUND = 50_000  # gpt-4o-mini counts an image of high detail as up to 48,169 tokens; others below 5,000
 _PART_TOKENS = 8  # separators around a message or part
 _NUMBER_TOKENS = 24  # a number, written out
-_LIMIT_OF_API = {
-    "chat_completions": "max_completion_tokens",
-    "responses": "max_output_tokens",
-    "messages": "max_tokens",
+_LIMITS_OF_API = {
+    "chat_completions": ("max_completion_tokens", "max_tokens"),
+    "completions": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+    "messages": ("max_tokens",),
 }
 
 
@@ -135,10 +136,13 @@ def _bytes(value: Any, depth: int, lifetimes: set[str]) -> int:
     return _bytes(fields, depth + 1, lifetimes) if isinstance(fields, dict) else 0
 
 
-def output_limit_key(request: Mapping[str, Any], api: str) -> str | None:
-    """The argument that limits the output of a request, given or not; None where there is no telling."""
+def output_limit_key(request: Mapping[str, Any], api: str, accepted: Container[str]) -> str | None:
+    """The argument that limits the output of a request: the one it has, else the first of its API that is `accepted`.
+
+    None where there is none.
+    """
     given = next((name for name in _BOUNDS if isinstance(request.get(name), int)), None)
-    return given or _LIMIT_OF_API.get(api)
+    return given or next((name for name in _LIMITS_OF_API.get(api, ()) if name in accepted), None)
 
 
 def output_bound(request: Mapping[str, Any]) -> int | None:

@@ -145,7 +145,7 @@ class Frame:
             input_cost=runtime.book.bound(query, most, 0, writes_cache or "cache_write"),
             expected_cost=expected_cost,
             expected_tokens=self.input_estimate + tokens_out,
-            reducible=self.reducible and estimate.output_limit_key(self.request, facts.api) is not None,
+            reducible=self.reducible,
         )
 
     def _budgeted(self) -> BudgetCall:

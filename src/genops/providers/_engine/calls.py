@@ -6,6 +6,7 @@ settles the frame. Between the two there is room for other instrumentations.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -37,6 +38,7 @@ class GovernedCall:
         self.adapter = adapter
         self.call = call
         self.active = True
+        self._accepted: frozenset[str] | None = None  # the names of the vendor's arguments
         self._facts: dict[tuple[str | None, int | None, str | None, bool], CallFacts] = {}
 
     # -- guard ---------------------------------------------------------------------------------------------------------
@@ -46,7 +48,7 @@ class GovernedCall:
         runtime = current_runtime()
         if runtime is None or not self.active:
             return wrapped(*args, **kwargs)
-        frame, kwargs = self._open(runtime, instance, kwargs)
+        frame, kwargs = self._open(runtime, instance, kwargs, wrapped)
         if frame is None:
             return wrapped(*args, **kwargs)
         frame.owner = self
@@ -58,7 +60,7 @@ class GovernedCall:
         runtime = current_runtime()
         if runtime is None or not self.active:
             return await wrapped(*args, **kwargs)
-        frame, kwargs = self._open(runtime, instance, kwargs)
+        frame, kwargs = self._open(runtime, instance, kwargs, wrapped)
         if frame is None:
             return await wrapped(*args, **kwargs)
         frame.owner = self
@@ -74,7 +76,7 @@ class GovernedCall:
         attributed = attribution.current(governance)
 
         def enter(manager: Any) -> Any:
-            frame, _ = self._open(runtime, instance, rest, attributed)
+            frame = self._frame(runtime, instance, rest, attributed)
             if frame is None:
                 return manager.__enter__()
             with _Active(frame):
@@ -82,7 +84,7 @@ class GovernedCall:
             return _meter_helper(frame, stream)
 
         async def aenter(manager: Any) -> Any:
-            frame, _ = self._open(runtime, instance, rest, attributed)
+            frame = self._frame(runtime, instance, rest, attributed)
             if frame is None:
                 return await manager.__aenter__()
             with _Active(frame):
@@ -92,26 +94,39 @@ class GovernedCall:
         return ManagerProxy(wrapped(*args, **rest), enter, aenter)
 
     def _open(
-        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution | None = None
+        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], method: Any
     ) -> tuple[Frame | None, dict[str, Any]]:
         """The frame, None after a fault of ours, and the arguments to call the vendor with. Raises `GenOpsBlocked`."""
-        reducible = False
-        if attributed is None:  # else the request has been put together already
-            governance, kwargs = attribution.split_call_attributes(kwargs)
-            attributed = attribution.current(governance)
-            reducible = True
-        frame = self._frame(runtime, instance, kwargs, attributed, reducible=reducible)
+        governance, kwargs = attribution.split_call_attributes(kwargs)
+        attributed = attribution.current(governance)
+        limit_key = self._limit_key(method, kwargs) if runtime.account is not None else None
+        frame = self._frame(runtime, instance, kwargs, attributed, reducible=limit_key is not None)
         if frame is None:
             return None, kwargs
-        if frame.output_limit is not None:
-            kwargs = _limited(frame, kwargs)
+        if frame.output_limit is not None and limit_key is not None:
+            choices = kwargs.get("n")
+            each = frame.output_limit // choices if isinstance(choices, int) and choices > 1 else frame.output_limit
+            kwargs = kwargs | {limit_key: each}
         if frame.facts.streamed and self.call.usage_option is not None:
             kwargs = self._ask_for_usage(frame, kwargs)
         return frame, kwargs
 
     @never_raises
+    def _limit_key(self, method: Any, kwargs: Mapping[str, Any]) -> str | None:
+        """The argument that limits the output, among those that this version of the SDK takes."""
+        if self._accepted is None:
+            self._accepted = frozenset(inspect.signature(method).parameters)
+        return estimate.output_limit_key(kwargs, self.call.api, self._accepted)
+
+    @never_raises
     def _frame(
-        self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], attributed: Attribution, *, reducible: bool
+        self,
+        runtime: Runtime,
+        instance: Any,
+        kwargs: dict[str, Any],
+        attributed: Attribution,
+        *,
+        reducible: bool = False,
     ) -> Frame | None:
         host, port = _address(instance)
         model = kwargs.get("model")
@@ -250,14 +265,6 @@ class _Active:
             settle_error(self._frame, error)  # does nothing if the meter has settled
         elif self._frame.owner is not None:
             self._frame.settle(None, Outcome.COMPLETED)  # something in between answered: the vendor was never called
-
-
-def _limited(frame: Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments with the output limit that fits the budgets, over all choices together."""
-    key, choices, limit = estimate.output_limit_key(kwargs, frame.facts.api), kwargs.get("n"), frame.output_limit
-    assert key is not None  # or the request could not be made to fit
-    assert limit is not None
-    return kwargs | {key: limit // choices if isinstance(choices, int) and choices > 1 else limit}
 
 
 def _reads_raw_body(kwargs: Mapping[str, Any]) -> bool:
