@@ -40,9 +40,13 @@ ON CONFLICT (call_id) DO NOTHING
 def connect(directory: Path) -> sqlite3.Connection:
     """Open the database of a ledger directory, making it if it is not there."""
     connection = sqlite3.connect(directory / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.executescript(_SCHEMA)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
