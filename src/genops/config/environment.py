@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from genops.config.keys import LOG_LEVELS
 from genops.core.attribution_values import is_placeholder
 from genops.core.errors import ConfigurationError
+from genops.core.killswitch import Stop
 
 __all__ = [
     "VARIABLES",
@@ -112,6 +113,10 @@ def _pairs(name: str, text: str) -> dict[str, str]:
             raise _error(name, text, "key=value,key=value")
         pairs[key] = value
     return pairs
+
+
+def _stop(name: str, text: str) -> Stop | None:
+    return Stop.parse(text, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,9 @@ SETTINGS = Table(
             }
         ),
         "policies": ListOf(PolicyShape()),
+        "policy_files": Names("policies/*.yaml", single=True, empty=True),
+        "trusted_keys": Names("base64 of a public key", single=True, empty=True),
+        "kill_switch": Table({"file": Text("~/.genops/kill-switch.yaml")}),
         **BUDGET_KEYS,
         **RATE_KEYS,
         "ledger": Table(

@@ -78,8 +78,7 @@ class Account:
     def reserve(self, call_id: str, call: BudgetCall, decision: Decision) -> Grant:
         """Reserve for an allowed call; what budgets object to is laid over `decision`."""
         admission = self.engine.reserve(call_id, call)
-        if admission.findings:
-            decision = Decision.of((*decision.violations, *admission.findings))
+        decision = decision.joined(admission.findings)
         if decision.blocked:
             refusing = next(finding for finding in decision.violations if finding.rule == decision.policy_name)
             return Grant(decision, refusal=admission.refusal(refusing))

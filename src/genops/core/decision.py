@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from genops.core.errors import GenOpsBlocked, PolicyBlocked
+from genops.core.errors import GenOpsBlocked, PolicyBlocked, RateLimited
 
-__all__ = ["ALLOWED", "Decision", "Result", "Violation"]
+__all__ = ["ALLOWED", "NO_NOTES", "Actions", "Decision", "Notes", "Result", "Violation"]
 
 
 class Result(StrEnum):
@@ -33,6 +33,45 @@ class Violation:
     fix: str | None = None
     result: Result = Result.BLOCKED
     refusal: type[GenOpsBlocked] = PolicyBlocked  # what is raised if it blocks
+    retry_after_s: float | None = None  # of a RATE_LIMITED one: when the call may go through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """What rules do to a call instead of refusing it."""
+
+    reroute: str | None = None  # the model to send it to, of the same provider
+    max_output_tokens: int | None = None  # the most output it may ask for
+    redact: tuple[str, ...] = ()  # kinds of personal data and secrets to take out of the request; "all" for every one
+
+    def with_more(self, other: Actions) -> Actions:
+        """Both: the first model to go to, the lower limit, everything that either redacts."""
+        limits = [each for each in (self.max_output_tokens, other.max_output_tokens) if each is not None]
+        return Actions(
+            reroute=self.reroute or other.reroute,
+            max_output_tokens=min(limits, default=None),
+            redact=tuple(dict.fromkeys((*self.redact, *other.redact))),
+        )
+
+    def described(self) -> tuple[str, ...]:
+        """The actions as telemetry shows them: reroute=gpt-4o-mini."""
+        each = (("reroute", self.reroute), ("max_output_tokens", self.max_output_tokens))
+        done = tuple(f"{name}={value}" for name, value in each if value is not None)
+        return (*done, f"redact={','.join(self.redact)}") if self.redact else done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """What there is to tell of a decision besides its violations. Each entry starts with the name of its rule."""
+
+    version: str | None = None  # of the policy files: a hash of what they say
+    shadow: tuple[str, ...] = ()  # broken rules that are only being watched
+    errors: tuple[str, ...] = ()  # rules that could not be evaluated
+    exceptions: tuple[str, ...] = ()  # broken rules that the call is excepted from
+    actions: Actions | None = None
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +79,18 @@ class Decision:
     """The answer to one call. The first of `violations` is the most severe one and gives the answer its reason."""
 
     violations: tuple[Violation, ...] = ()
+    notes: Notes = NO_NOTES
 
     @classmethod
-    def of(cls, violations: Iterable[Violation]) -> Decision:
+    def of(cls, violations: Iterable[Violation], notes: Notes = NO_NOTES) -> Decision:
         """Decide by the most severe of `violations`; among equals, by the one given first."""
         ordered = tuple(sorted(violations, key=lambda violation: -_SEVERITY[violation.result]))
-        return cls(ordered) if ordered else ALLOWED
+        return cls(ordered, notes) if ordered or notes is not NO_NOTES else ALLOWED
+
+    def joined(self, more: Iterable[Violation]) -> Decision:
+        """This decision with `more` violations beside its own."""
+        found = tuple(more)
+        return Decision.of((*self.violations, *found), self.notes) if found else self
 
     @classmethod
     def from_refusal(cls, refusal: GenOpsBlocked) -> Decision:
@@ -92,7 +137,11 @@ class Decision:
             raise ValueError(f"a decision of {self.result} refuses nothing")
         first, *others = [violation for violation in self.violations if violation.result is not Result.WARNING]
         message = "\n".join((first.message, *(f"  also: {violation.message}" for violation in others)))
-        return first.refusal(message, reason_code=first.reason_code, rule=first.rule, fix=first.fix)
+        refusal = first.refusal(message, reason_code=first.reason_code, rule=first.rule, fix=first.fix)
+        refusal.decision = self
+        if isinstance(refusal, RateLimited):
+            refusal.retry_after_s = first.retry_after_s
+        return refusal
 
     def raise_if_blocked(self) -> None:
         """Raise `GenOpsBlocked` (its subclass for the kind of rule) if the call must not be sent."""

@@ -8,6 +8,8 @@ GenOpsError
 └── GenOpsBlocked             a call was refused before any spend
     ├── AttributionBlocked    a required governance attribute is missing or not allowed
     ├── PolicyBlocked         a rule of the user's policy says no
+    │   ├── ApprovalRequired  it says yes once a person has approved
+    │   └── KillSwitchOn      somebody has stopped such calls
     └── BudgetBlocked         a reservation does not fit
         └── RateLimited       it would fit later
 
@@ -16,13 +18,20 @@ Vendor exceptions are never wrapped: they pass through untouched.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genops.core.decision import Decision
+
 __all__ = [
+    "ApprovalRequired",
     "AttributionBlocked",
     "BudgetBlocked",
     "BudgetStoreError",
     "ConfigurationError",
     "GenOpsBlocked",
     "GenOpsError",
+    "KillSwitchOn",
     "NotInstalled",
     "PolicyBlocked",
     "RateLimited",
@@ -61,8 +70,11 @@ class ReservationConflict(GenOpsError):
 class GenOpsBlocked(GenOpsError):
     """A call was refused before it was sent.
 
-    `reason_code` is from the GenOps specification's closed set or starts with `x_`; `rule` names what refused.
+    `reason_code` is from the GenOps specification's closed set or starts with `x_`; `rule` names what refused;
+    `decision` holds every rule that the call breaks.
     """
+
+    decision: Decision | None = None
 
     def __init__(self, message: str, *, reason_code: str, rule: str, fix: str | None = None) -> None:
         super().__init__(message, fix=fix)
@@ -76,6 +88,14 @@ class AttributionBlocked(GenOpsBlocked):
 
 class PolicyBlocked(GenOpsBlocked):
     """A policy rule refused the call."""
+
+
+class ApprovalRequired(PolicyBlocked):
+    """A rule lets such calls through only with somebody's approval. The approved retry is a call of its own."""
+
+
+class KillSwitchOn(PolicyBlocked):
+    """Somebody has stopped all calls, or all calls of a kind."""
 
 
 class BudgetBlocked(GenOpsBlocked):

@@ -6,19 +6,17 @@ know only `PolicySet.evaluate`, so that another evaluator of the same input and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from fnmatch import translate
-from functools import lru_cache
 from typing import Any
 
 from genops.core._suggest import did_you_mean
 from genops.core.attribution_values import ATTRIBUTION_FIELDS, Attribution, warn_once
 from genops.core.decision import ALLOWED, Decision, Result, Violation
 from genops.core.errors import ConfigurationError
+from genops.core.matching import MATCH_KEYS, Index, any_glob
 
 __all__ = [
     "ALLOWED",
@@ -39,7 +37,6 @@ __all__ = [
 DENY_MODEL = "POLICY_DENY_MODEL"
 DENY_REGION = "POLICY_DENY_REGION"
 MAX_COST = "x_max_cost_per_request"  # an extension code: the closed set has none for the cost of one request
-MATCH_KEYS = (*ATTRIBUTION_FIELDS, "provider", "operation", "model")
 
 
 class PolicyMode(StrEnum):
@@ -110,10 +107,6 @@ class Policy:
                 fix='give an amount in USD of 0 or more, for example "0.50"',
             )
 
-    def matches(self, call: PolicyInput) -> bool:
-        """Whether the policy is about `call`."""
-        return all(_any_glob(patterns, _fact(call, key)) for key, patterns in self.match.items())
-
     def violations(self, call: PolicyInput) -> Iterator[Violation]:
         """Every rule of the policy that `call` breaks, or about which nothing can be said."""
         yield from self._model_violations(call)
@@ -128,10 +121,10 @@ class Policy:
         if call.model is None:
             found = "a request that names no model, so the rule on models cannot be checked"
             yield from self._undecided(DENY_MODEL, found, "on_unknown_model", self.on_unknown_model)
-        elif self.deny_models and _any_glob(self.deny_models, call.model):
+        elif self.deny_models and any_glob(self.deny_models, call.model):
             found = f"model {call.model!r}; denied: {', '.join(self.deny_models)}"
             yield self._violation(DENY_MODEL, found, f"use a model that matches none of {', '.join(self.deny_models)}")
-        elif self.allow_models and not _any_glob(self.allow_models, call.model):
+        elif self.allow_models and not any_glob(self.allow_models, call.model):
             found = f"model {call.model!r}; allowed: {', '.join(self.allow_models)}."
             hint = did_you_mean(call.model, self.allow_models)
             yield self._violation(DENY_MODEL, f"{found}{hint}", f"use one of {', '.join(self.allow_models)}")
@@ -141,7 +134,7 @@ class Policy:
         if call.region is None:
             found = f"a call whose region is unknown; allowed: {regions}"
             yield from self._undecided(DENY_REGION, found, "on_unknown_region", self.on_unknown_region)
-        elif not _any_glob(self.allow_regions, call.region):
+        elif not any_glob(self.allow_regions, call.region):
             found = f"region {call.region!r}; allowed: {regions}"
             yield self._violation(DENY_REGION, found, f"use an endpoint in {regions}")
 
@@ -183,15 +176,6 @@ def _fact(call: PolicyInput, key: str) -> str | None:
     return value
 
 
-def _any_glob(patterns: tuple[str, ...], value: str | None) -> bool:
-    return value is not None and _matcher(patterns)(value) is not None
-
-
-@lru_cache(maxsize=1024)
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    return re.compile("|".join(translate(pattern) for pattern in patterns), re.IGNORECASE).match
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """What policies say to calls of one kind: `decision`, as long as a call costs at most `limit` USD."""
@@ -218,20 +202,12 @@ class Ruling:
 class PolicySet:
     """Policies, evaluated together: every rule of every policy that matches, and the most severe one decides."""
 
-    __slots__ = ("_anywhere", "_keyed", "_keys", "policies")
+    __slots__ = ("_index", "policies")
 
     def __init__(self, policies: Iterable[Policy] = ()) -> None:
         self.policies = tuple(policies)
         _refuse_duplicates(self.policies)
-        self._anywhere: list[tuple[int, Policy]] = []
-        self._keyed: dict[tuple[str, str], list[tuple[int, Policy]]] = {}
-        for place, policy in enumerate(self.policies):
-            key, values = _index_key(policy)
-            if key is None:
-                self._anywhere.append((place, policy))
-            for value in values:
-                self._keyed.setdefault((str(key), value), []).append((place, policy))
-        self._keys = tuple(dict.fromkeys(key for key, _ in self._keyed))
+        self._index = Index((policy.match, policy) for policy in self.policies)
 
     def __repr__(self) -> str:
         return f"PolicySet({[policy.name for policy in self.policies]})"
@@ -242,9 +218,7 @@ class PolicySet:
     def rule(self, call: PolicyInput, prior: Decision = ALLOWED) -> Ruling:
         """Return what is decided about all calls that differ from `call` in nothing but their cost."""
         registered = _registered
-        matching = [
-            policy for policy in (*self._candidates(call), *registered._candidates(call)) if policy.matches(call)
-        ]
+        matching = (*self._about(call), *registered._about(call))
         limits = [policy.max_cost_per_request for policy in matching if policy.max_cost_per_request is not None]
         free = replace(call, estimated_cost=Decimal(0))  # breaks no limit
         return Ruling(
@@ -257,8 +231,7 @@ class PolicySet:
         """Return the decision on `call`, `prior` findings included. Warnings are logged once per process and rule."""
         if not self.policies and not _registered.policies:
             return prior
-        candidates = (*self._candidates(call), *_registered._candidates(call))
-        return self._decided([policy for policy in candidates if policy.matches(call)], call, prior)
+        return self._decided((*self._about(call), *_registered._about(call)), call, prior)
 
     def _decided(self, matching: Iterable[Policy], call: PolicyInput, prior: Decision) -> Decision:
         found = [violation for policy in matching for violation in policy.violations(call)]
@@ -266,24 +239,10 @@ class PolicySet:
             if violation.result is Result.WARNING:
                 key = (violation.rule, violation.reason_code, call.provider, call.model)
                 warn_once(key, f"{violation.message}\n  fix: {violation.fix}")
-        return Decision.of((*prior.violations, *found)) if found else prior
+        return prior.joined(found)
 
-    def _candidates(self, call: PolicyInput) -> list[Policy]:
-        """The policies that may match, in their order."""
-        candidates = self._anywhere
-        for key in self._keys:
-            value = _fact(call, key)
-            found = self._keyed.get((key, value.casefold())) if value is not None else None
-            candidates = [*candidates, *found] if found else candidates
-        return [policy for _, policy in sorted(candidates, key=lambda candidate: candidate[0])]
-
-
-def _index_key(policy: Policy) -> tuple[str | None, tuple[str, ...]]:
-    """The first key that a policy matches on by plain values, with the values; (None, ()) if there is none."""
-    for key, patterns in policy.match.items():
-        if not any(character in pattern for pattern in patterns for character in "*?["):
-            return key, tuple(dict.fromkeys(pattern.casefold() for pattern in patterns))
-    return None, ()
+    def _about(self, call: PolicyInput) -> list[Policy]:
+        return self._index.find(lambda key: _fact(call, key))
 
 
 def _refuse_duplicates(policies: Iterable[Policy]) -> None:

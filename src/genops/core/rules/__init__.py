@@ -1,0 +1,1 @@
+"""Rules: the policy files of the user, evaluated before each call."""
