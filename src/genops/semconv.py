@@ -67,12 +67,21 @@ __all__ = [
     "GENOPS_LEDGER_TIME_TO_FIRST_CHUNK_MS",
     "GENOPS_OPERATION_NAME",
     "GENOPS_OPERATION_TYPE",
+    "GENOPS_POLICY_ACTIONS",
+    "GENOPS_POLICY_ERRORS",
+    "GENOPS_POLICY_EXCEPTIONS",
     "GENOPS_POLICY_NAME",
+    "GENOPS_POLICY_ORIGINAL_MODEL",
     "GENOPS_POLICY_REASON",
     "GENOPS_POLICY_REASON_CODE",
     "GENOPS_POLICY_RESULT",
+    "GENOPS_POLICY_RULES_VIOLATED",
+    "GENOPS_POLICY_SHADOW",
     "GENOPS_POLICY_TIMESTAMP",
+    "GENOPS_POLICY_VERSION",
     "GENOPS_PROJECT",
+    "GENOPS_REDACTION_COUNT",
+    "GENOPS_REDACTION_ENTITIES",
     "GENOPS_REGION",
     "GENOPS_SERVICE_TIER",
     "GENOPS_SESSION_ID",
@@ -201,12 +210,21 @@ GENOPS_LEDGER_STARTED_AT: Final = "genops.ledger.started_at"
 GENOPS_LEDGER_TIME_TO_FIRST_CHUNK_MS: Final = "genops.ledger.time_to_first_chunk_ms"
 GENOPS_OPERATION_NAME: Final = "genops.operation.name"
 GENOPS_OPERATION_TYPE: Final = "genops.operation.type"
+GENOPS_POLICY_ACTIONS: Final = "genops.policy.actions"
+GENOPS_POLICY_ERRORS: Final = "genops.policy.errors"
+GENOPS_POLICY_EXCEPTIONS: Final = "genops.policy.exceptions"
 GENOPS_POLICY_NAME: Final = "genops.policy.name"
+GENOPS_POLICY_ORIGINAL_MODEL: Final = "genops.policy.original_model"
 GENOPS_POLICY_REASON: Final = "genops.policy.reason"
 GENOPS_POLICY_REASON_CODE: Final = "genops.policy.reason_code"
 GENOPS_POLICY_RESULT: Final = "genops.policy.result"
+GENOPS_POLICY_RULES_VIOLATED: Final = "genops.policy.rules_violated"
+GENOPS_POLICY_SHADOW: Final = "genops.policy.shadow"
 GENOPS_POLICY_TIMESTAMP: Final = "genops.policy.timestamp"
+GENOPS_POLICY_VERSION: Final = "genops.policy.version"
 GENOPS_PROJECT: Final = "genops.project"
+GENOPS_REDACTION_COUNT: Final = "genops.redaction.count"
+GENOPS_REDACTION_ENTITIES: Final = "genops.redaction.entities"
 GENOPS_REGION: Final = "genops.region"
 GENOPS_SERVICE_TIER: Final = "genops.service_tier"
 GENOPS_SESSION_ID: Final = "genops.session_id"

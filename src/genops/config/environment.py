@@ -150,6 +150,9 @@ VARIABLES: Mapping[str, Variable] = {
     "GENOPS_LEDGER_RETENTION_DAYS": Variable(
         "ledger.retention_days", _count, "90", "Days that ledger entries are kept."
     ),
+    "GENOPS_KILL_SWITCH": Variable(
+        "kill_switch.stop", _stop, "team=ads", "Stops calls for as long as the process runs: on, or what to stop."
+    ),
     "GENOPS_ADAPTERS": Variable(
         "adapters.enabled", _names, "openai,anthropic", "The adapters to switch on; none for none."
     ),

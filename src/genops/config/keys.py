@@ -132,8 +132,8 @@ SETTINGS = Table(
             }
         ),
         "policies": ListOf(PolicyShape()),
-        "policy_files": Names("policies/*.yaml", single=True, empty=True),
-        "trusted_keys": Names("base64 of a public key", single=True, empty=True),
+        "policy_files": Names("policies/*.yaml", empty=True),
+        "trusted_keys": Names("base64 of a public key", empty=True),
         "kill_switch": Table({"file": Text("~/.genops/kill-switch.yaml")}),
         **BUDGET_KEYS,
         **RATE_KEYS,

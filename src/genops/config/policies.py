@@ -177,7 +177,10 @@ def find_policy_files(patterns: Iterable[str], base: Path) -> tuple[Path, ...]:
 
 
 def rule_set(files: Sequence[PolicyFile], *, trusted_keys: Sequence[str] = ()) -> RuleSet:
-    """All rules together; a flag of a later file goes before that of an earlier one. Raises `ConfigurationError` for an exception that no trusted key has signed."""
+    """All rules together; a flag of a later file goes before that of an earlier one.
+
+    Raises `ConfigurationError` for an exception that no trusted key has signed.
+    """
     exemptions = [each for policy in files for each in policy.exemptions]
     for each in exemptions:
         if not trusted_keys:
@@ -290,9 +293,7 @@ _NEUTRAL: Mapping[str, Any] = {
 
 def _test(value: Value, given: Mapping[str, Any]) -> RuleTest:
     expect = value.child("expect")
-    said: dict[str, Any] = (
-        {"decision": _RESULT.read(expect)} if isinstance(expect.given, str) else _EXPECT.read(expect)
-    )
+    said: dict[str, Any] = {"decision": _RESULT.read(expect)} if isinstance(expect.given, str) else _EXPECT.read(expect)
     return RuleTest(
         name=given["name"],
         given=read_given(value.child("input")) if "input" in given else dict(_NEUTRAL),
@@ -332,7 +333,8 @@ def _of_kind(value: Value, kind: Kind) -> Any:
     given: Any = value.given
     if kind is Kind.TIMESTAMP:
         return _Moment().read(value) if isinstance(given, str) else given
-    if not isinstance(given, _TYPES[kind]) or (isinstance(given, bool) and kind is not Kind.BOOL):
+    types: Any = _TYPES[kind]
+    if not isinstance(given, types) or (isinstance(given, bool) and kind is not Kind.BOOL):
         raise value.expected(kind.value, {"string": "text", "double": "0.5", "int": "100"}.get(kind.value, "..."))
     if kind is Kind.DOUBLE:
         return float(given)

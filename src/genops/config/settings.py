@@ -19,16 +19,21 @@ from genops.config.environment import (
 )
 from genops.config.files import Document, find_file, read_file
 from genops.config.keys import ARGUMENTS, ATTRIBUTES, RATE_KEYS, SETTINGS
+from genops.config.policies import find_policy_files, read_policy_file, rule_set
 from genops.config.shapes import Value
 from genops.core.attribution_rules import AttributionRules
 from genops.core.attribution_values import AttributionSources
 from genops.core.errors import ConfigurationError
+from genops.core.killswitch import Stop
 from genops.core.policy import PolicySet
+from genops.core.rules.ruleset import RuleSet
+from genops.core.rules.signing import check_key
 
 __all__ = [
     "AdapterSettings",
     "LedgerSettings",
     "OtelEnvironment",
+    "PolicySettings",
     "Settings",
     "TelemetrySettings",
     "detect_otel_environment",
@@ -36,6 +41,7 @@ __all__ = [
     "load",
 ]
 
+KILL_SWITCH_FILE = "kill-switch.yaml"
 _ARGUMENTS_NAME = "genops.configure()"
 
 
@@ -62,6 +68,24 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """Where policy files and the kill switch are. `files` are globs from `base`, the folder of genops.yaml."""
+
+    files: tuple[str, ...] = ()
+    base: Path = field(default_factory=Path.cwd)
+    trusted_keys: tuple[str, ...] = ()
+    kill_switch: Path = field(default_factory=lambda: Path.home() / ".genops" / KILL_SWITCH_FILE)
+    stop: Stop | None = None  # from the environment: for as long as the process runs
+
+    def load(self) -> tuple[RuleSet, tuple[Path, ...]]:
+        """Read the files. Raises `ConfigurationError`."""
+        paths = find_policy_files(self.files, self.base)
+        names = [path.relative_to(self.base) if path.is_relative_to(self.base) else path for path in paths]
+        files = [read_policy_file(path, name=str(name)) for path, name in zip(paths, names, strict=True)]
+        return rule_set(files, trusted_keys=self.trusted_keys), paths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterSettings:
     """Which adapters `auto_instrument()` switches on. `enabled` None means every one whose SDK is installed."""
 
@@ -79,6 +103,7 @@ class Settings:
     rules: AttributionRules = field(default_factory=AttributionRules)
     baggage: tuple[str, ...] = ()
     policies: PolicySet = field(default_factory=PolicySet)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     prices: Mapping[str, Any] = field(
         default_factory=dict
     )  # model_aliases, custom_rates, ...: read by genops.core.rates
@@ -130,12 +155,28 @@ def load(
         rules=AttributionRules(merged.get("attribution", {}).get("rules", {})),
         baggage=merged.get("attribution", {}).get("baggage", ()),
         policies=PolicySet((*from_arguments.get("policies", ()), *from_file.get("policies", ()))),
+        policy=_policy(merged, cwd if path is None else path.parent),
         prices={key: merged[key] for key in RATE_KEYS if key in merged},
         budgets=budget_settings(document),
         ledger=LedgerSettings(**merged.get("ledger", {})),
         telemetry=TelemetrySettings(**merged.get("telemetry", {})),
         adapters=AdapterSettings(**merged.get("adapters", {})),
         source=path,
+    )
+
+
+def _policy(merged: Mapping[str, Any], base: Path) -> PolicySettings:
+    for key in merged.get("trusted_keys", ()):
+        check_key(key)
+    directory = LedgerSettings(**merged.get("ledger", {})).dir
+    switch = merged.get("kill_switch", {})
+    file = switch.get("file")
+    return PolicySettings(
+        files=merged.get("policy_files", ()),
+        base=base,
+        trusted_keys=merged.get("trusted_keys", ()),
+        kill_switch=directory / KILL_SWITCH_FILE if file is None else base / Path(file).expanduser(),
+        stop=switch.get("stop"),
     )
 
 

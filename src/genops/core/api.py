@@ -13,13 +13,14 @@ from opentelemetry.trace import INVALID_SPAN, Span
 
 from genops import semconv as s
 from genops.core._stepping import run_inside
+from genops.core.attributes import attribution_attributes
 from genops.core.attribution import attribution, current
 from genops.core.cost_context import CostContext
 from genops.core.errors import ConfigurationError
 from genops.core.frame import CURRENT, Frame, Scope
 from genops.core.ids import new_id
 from genops.core.runtime import current_runtime
-from genops.core.telemetry import Telemetry, attribution_attributes
+from genops.core.telemetry import Telemetry
 
 __all__ = ["production_workflow_context", "track", "track_usage"]
 

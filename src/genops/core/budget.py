@@ -17,7 +17,7 @@ from genops.core.budgets.engine import BudgetEngine, BudgetReservation
 from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.plans import BudgetCall
 from genops.core.decision import Decision
-from genops.core.errors import GenOpsBlocked
+from genops.core.errors import BudgetStoreError, GenOpsBlocked
 
 __all__ = ["UNLIMITED", "Account", "Grant", "Reservation"]
 
@@ -110,6 +110,16 @@ class Account:
         """Charge what was spent without being asked for: results of a batch, a cost the application states."""
         with contained(_log, "charging a budget"):
             self.engine.charge(call_id, call, used)
+
+    def used_share(self, call: BudgetCall) -> float | None:
+        """How much is used of the fullest budget that matches `call`: 0.8 is 80 %. None if none does, or says it."""
+        try:
+            left = self.engine.remaining(call)
+        except BudgetStoreError:
+            return None
+        limits = {budget.name: budget.limit for budget in self.engine.budgets}
+        shares = [float(1 - each / limits[name]) if limits[name] else 1.0 for name, each in left.items()]
+        return max(shares, default=None)
 
     def close(self) -> None:
         """Tell the store what it has yet to be told, and let go of it."""

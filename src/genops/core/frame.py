@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from genops.core import enforcement, estimate
+from genops.core import acting, deciding, estimate
 from genops.core.amounts import actual_of, estimated_usage, used_by
 from genops.core.attribution import Attribution
 from genops.core.budget import UNLIMITED, Reservation
@@ -25,9 +25,8 @@ from genops.core.errors import GenOpsBlocked
 from genops.core.ids import new_id
 from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
-from genops.core.policy import PolicyInput, Ruling
 from genops.core.pricing import PriceQuery
-from genops.core.runtime import Runtime
+from genops.core.runtime import RedactedRequest, Runtime
 from genops.core.usage import Reading, Usage
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
@@ -57,28 +56,32 @@ class Frame:
     __slots__ = (
         "_ticket",
         "call_id",
+        "changeable",
+        "changes",
         "child_accounted",
         "contexts",
         "decision",
         "ending",
         "entry",
+        "estimate",
         "facts",
         "first_chunk_ns",
         "hide_usage_chunk",
         "input_estimate",
         "items_cost",
+        "limit_key",
         "output_bound",
-        "output_limit",
         "owner",
         "parent",
         "plan",
-        "reducible",
+        "redacted",
         "request",
         "reservation",
         "runtime",
         "span",
         "started_at",
         "started_ns",
+        "upper_bound",
     )
 
     def __init__(self, runtime: Runtime, plan: CallPlan, request: Mapping[str, Any]) -> None:
@@ -95,8 +98,12 @@ class Frame:
         self.first_chunk_ns: int | None = None
         self.input_estimate = 0
         self.output_bound: int | None = None
-        self.output_limit: int | None = None  # that the request must be sent with, so that it fits its budgets
-        self.reducible = False  # whether the caller can still lower the limit of the request
+        self.upper_bound: Decimal | None = None  # of the cost, in USD
+        self.estimate: tuple[Decimal, str] = (_ONE, "requests")  # what is reserved without a budget, and its unit
+        self.changeable = False  # whether the caller sends the request with `changes` laid over it
+        self.limit_key: str | None = None  # the argument of the request that limits its output
+        self.changes: dict[str, Any] = {}
+        self.redacted: RedactedRequest | None = None
         self.decision: Decision | None = None
         self.reservation: Reservation | None = None
         self.span: Any = None
@@ -111,22 +118,24 @@ class Frame:
 
     def admit(self) -> None:
         """Decide and reserve. Raises `GenOpsBlocked` before anything is sent."""
-        amount, unit, upper_bound = self._estimate()
-        self.decision = decision = self._decide(upper_bound)
+        self._estimate()
+        self.decision = decision = acting.act(self, deciding.decide(self, self.upper_bound))
+        amount, unit = self.estimate
         blocked: GenOpsBlocked | None = None
         if decision.blocked:
             blocked = decision.refusal()
         elif self.runtime.account is None or self.facts.operation_type in _SPENT_ALREADY:
             self.reservation = Reservation(amount, unit, UNLIMITED)
         else:
-            grant = self.runtime.account.reserve(self.call_id, self._budget_call(upper_bound), decision)
+            grant = self.runtime.account.reserve(self.call_id, self._budget_call(self.upper_bound), decision)
             self.decision, blocked = grant.decision, grant.refusal
             if grant.max_output_tokens is not None:
-                self.output_limit = self.output_bound = grant.max_output_tokens
+                acting.limit_output(self, grant.max_output_tokens)
             if blocked is None:
                 self.reservation = grant.reservation or Reservation(amount, unit, UNLIMITED)
         self.runtime.telemetry.start(self)
         if blocked is not None:
+            blocked.decision = self.decision
             self._refuse(blocked)
             raise blocked
 
@@ -134,72 +143,44 @@ class Frame:
         """The call as budgets see it: the most it can take, and what such calls take as a rule."""
         facts, runtime = self.facts, self.runtime
         if facts.operation_type not in _TOKEN_OPERATIONS:
-            return self._budgeted()
+            return self.budgeted()
         most, writes_cache = estimate.bound_input(self.request)
-        tokens_out = self._output_tokens()
+        tokens_out = self.output_tokens()
         query = self.query(_SILENT)
-        return self._budgeted()._replace(
+        return self.budgeted()._replace(
             input_tokens=most,
             output_tokens=tokens_out,
             cost=runtime.book.bound(query, most, tokens_out, writes_cache or "cache_write"),
             input_cost=runtime.book.bound(query, most, 0, writes_cache or "cache_write"),
             expected_cost=expected_cost,
             expected_tokens=self.input_estimate + tokens_out,
-            reducible=self.reducible,
+            reducible=self.limit_key is not None,
         )
 
-    def _budgeted(self) -> BudgetCall:
+    def budgeted(self) -> BudgetCall:
+        """The call as budgets match it."""
         facts = self.facts
         return BudgetCall(self.plan.budgeted, facts.provider, facts.request_model, facts.operation)
 
-    def _output_tokens(self) -> int:
+    def output_tokens(self) -> int:
+        """The most tokens of output that are reserved for."""
         if self.facts.operation_type != "inference":
             return 0
         return self.output_bound or self.runtime.default_output_bound
 
-    def _decide(self, upper_bound: Decimal | None) -> Decision:
-        ruling, scoped = self.plan.ruling, enforcement.scoped()
-        if ruling is None or not ruling.is_current:
-            ruling = self.plan.ruling = self._rule()
-        if not scoped and ruling.covers(upper_bound):
-            return ruling.decision
-        decision = self.runtime.rules.decide(self.plan.attribution)
-        if self.facts.operation_type == "batch":
-            return decision
-        call = self._policy_input(upper_bound)
-        for policies in (self.runtime.policies, *scoped):
-            decision = policies.evaluate(call, decision)
-        return decision
-
-    def _rule(self) -> Ruling:
-        """What is decided about every call of this plan."""
-        by_rules = self.runtime.rules.decide(self.plan.attribution)
-        if self.facts.operation_type == "batch":  # the money was spent when it ran; reading its results spends none
-            return Ruling.always(by_rules)
-        return self.runtime.policies.rule(self._policy_input(None), by_rules)
-
-    def _policy_input(self, upper_bound: Decimal | None) -> PolicyInput:
-        facts = self.facts
-        return PolicyInput(
-            attribution=self.plan.attribution,
-            provider=facts.provider,
-            model=facts.request_model,
-            region=facts.region,
-            operation=facts.operation,
-            estimated_cost=upper_bound,
-        )
-
-    def _estimate(self) -> tuple[Decimal, str, Decimal | None]:
-        """The reservation and its unit, and the upper bound in money where there is a price."""
+    def _estimate(self) -> None:
         kind = self.facts.operation_type
-        if kind not in _TOKEN_OPERATIONS:
-            return _ONE, "requests", None
-        self.input_estimate = tokens_in = estimate.estimate_input(self.request)
-        if kind == "inference":
-            self.output_bound = estimate.output_bound(self.request)
-        tokens_out = self._output_tokens()
-        amount = self.runtime.book.bound(self.query(_SILENT), tokens_in, tokens_out)
-        return (Decimal(tokens_in + tokens_out), "tokens", None) if amount is None else (amount, "USD", amount)
+        if kind in _TOKEN_OPERATIONS:
+            self.input_estimate = estimate.estimate_input(self.request)
+            if kind == "inference":
+                self.output_bound = estimate.output_bound(self.request)
+            self.bound()
+
+    def bound(self) -> None:
+        """Work out the reservation with its unit, and the upper bound in money where there is a price."""
+        tokens_in, tokens_out = self.input_estimate, self.output_tokens()
+        self.upper_bound = amount = self.runtime.book.bound(self.query(_SILENT), tokens_in, tokens_out)
+        self.estimate = (Decimal(tokens_in + tokens_out), "tokens") if amount is None else (amount, "USD")
 
     def _refuse(self, refusal: GenOpsBlocked) -> None:
         self._ticket.clear()
@@ -249,7 +230,7 @@ class Frame:
         if account is None or reservation is None:
             return
         if self.facts.operation_type in _SPENT_ALREADY:
-            account.charge(self.call_id, self._budgeted(), used_by(reading, cost))
+            account.charge(self.call_id, self.budgeted(), used_by(reading, cost))
         else:
             account.settle(reservation, used_by(reading, cost))
 
@@ -340,7 +321,7 @@ class Frame:
         """Book one answered request of a batch under this frame."""
         self.items_cost = (self.items_cost or Decimal(0)) + (entry.cost or Decimal(0))
         if self.runtime.account is not None:
-            self.runtime.account.charge(entry.call_id, self._budgeted(), used_by(reading, cost))
+            self.runtime.account.charge(entry.call_id, self.budgeted(), used_by(reading, cost))
         self._deliver(entry)
         self.runtime.telemetry.record(self, entry)
 
@@ -385,14 +366,15 @@ def open_frame(
     request: Mapping[str, Any],
     attribution: Attribution,
     *,
-    reducible: bool = False,
+    changeable: bool = False,
+    limit_key: str | None = None,
 ) -> Frame:
     """Open a call: decide, reserve, start its span. Raises `GenOpsBlocked` when it must not be made.
 
-    `request` holds the call's arguments; it is read for estimates and never kept beyond the call. If it is `reducible`,
-    the caller sends it with `Frame.output_limit`, where that is set.
+    `request` holds the call's arguments; it is read for estimates and never kept beyond the call. If it is `changeable`
+    the caller sends it with `Frame.changes` laid over it; `limit_key` is the argument that limits its output.
     """
     frame = Frame(runtime, runtime.plans.of(facts, attribution), request)
-    frame.reducible = reducible
+    frame.changeable, frame.limit_key = changeable, limit_key
     frame.admit()
     return frame

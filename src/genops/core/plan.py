@@ -7,16 +7,17 @@ Applications make the same few kinds of calls over and over. What depends only o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from genops.core.attributes import DATA_CLASSIFICATION, closing_attributes, log_attributes, opening_attributes
 from genops.core.attribution import ATTRIBUTION_FIELDS, Attribution
 from genops.core.budget import Reservation
 from genops.core.cost import Cost, CostStatus, Unpriced
 from genops.core.decision import Decision
 from genops.core.ledger import Outcome, SharedFields
 from genops.core.policy import Ruling
-from genops.core.telemetry import closing_attributes, log_attributes, opening_attributes
+from genops.core.rules.ruleset import Scope
 from genops.core.usage import Reading
 
 __all__ = ["CallFacts", "CallPlan", "Ending", "Plans"]
@@ -45,7 +46,20 @@ class CallFacts:
 class CallPlan:
     """What calls with these facts and this attribution share."""
 
-    __slots__ = ("_endings", "attributes", "attribution", "budgeted", "facts", "fields", "ruling", "span_name")
+    __slots__ = (
+        "_endings",
+        "_inputs",
+        "attributes",
+        "attribution",
+        "budgeted",
+        "facts",
+        "fields",
+        "original_model",
+        "rerouted",
+        "ruling",
+        "scope",
+        "span_name",
+    )
 
     def __init__(self, facts: CallFacts, attribution: Attribution) -> None:
         self.facts = facts
@@ -74,7 +88,30 @@ class CallPlan:
             **{f"tag.{key}": value for key, value in attribution.tags.items()},
         }
         self.ruling: Ruling | None = None  # of the runtime's policies; made again when they change
+        self.scope: Scope | None = None  # of the policy files; made again when they change
+        self.rerouted: dict[str, CallFacts] = {}  # the same call, sent to another model
+        self.original_model: str | None = None  # that the application asked for, if it is another
+        self._inputs: dict[str, Any] | None = None
         self._endings: dict[tuple[Any, ...], Ending] = {}
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What policies may know of every call of this plan, by the names of `genops.core.rules.inputs`."""
+        if self._inputs is None:
+            facts, attribution = self.facts, self.attribution
+            self._inputs = {
+                **{name: getattr(attribution, name) for name in ATTRIBUTION_FIELDS},
+                "tags": dict(attribution.tags),
+                "data_classification": attribution.tags.get(DATA_CLASSIFICATION),
+                "provider": facts.provider,
+                "operation": facts.operation,
+                "operation_type": facts.operation_type,
+                "model": facts.request_model,
+                "region": facts.region,
+                "host": facts.server_address,
+                "streamed": facts.streamed,
+            }
+        return self._inputs
 
     def ending(
         self,
@@ -168,3 +205,12 @@ class Plans:
                 self._plans.clear()
             self._plans[id(facts), id(attribution)] = plan  # which keeps both alive, so their ids stay theirs
         return plan
+
+    def rerouted(self, plan: CallPlan, model: str) -> CallPlan:
+        """The plan for the calls of `plan` when they are sent to `model`."""
+        facts = plan.rerouted.get(model)
+        if facts is None:
+            facts = plan.rerouted[model] = replace(plan.facts, request_model=model)
+        found = self.of(facts, plan.attribution)
+        found.original_model = plan.facts.request_model
+        return found

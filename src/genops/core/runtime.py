@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genops.core.attribution import AttributionRules
 from genops.core.budget import Account
 from genops.core.cost import Cost, Unpriced
+from genops.core.decision import Violation
+from genops.core.killswitch import KillSwitch
 from genops.core.ledger import LedgerSink
 from genops.core.plan import Plans
 from genops.core.policy import PolicySet
+from genops.core.rules.ruleset import RuleSet
 from genops.core.usage import Usage
 
 if TYPE_CHECKING:
     from genops.core.pricing import PriceQuery
     from genops.core.telemetry import Telemetry
 
-__all__ = ["Pricer", "Runtime", "current_runtime", "install_runtime"]
+__all__ = [
+    "Pricer",
+    "RedactedRequest",
+    "RequestRedactor",
+    "RuleSource",
+    "Runtime",
+    "current_runtime",
+    "install_runtime",
+]
 
 _SEEN_LIMIT = 10_000  # response ids remembered; about 2 MB
 
@@ -57,6 +68,28 @@ class SeenResponses:
             return True
 
 
+class RuleSource(Protocol):
+    """Where the rules of the policy files come from. Asked before every call, so it must answer from memory."""
+
+    def current(self, now_ns: int) -> RuleSet: ...
+
+
+class RedactedRequest(Protocol):
+    """A request after redaction: the arguments that change, what was found, and what must not be sent at all."""
+
+    changes: Mapping[str, Any]
+    counts: Mapping[str, int]
+    refused: Sequence[str]
+
+
+class RequestRedactor(Protocol):
+    """Finds personal data and secrets in requests, and takes them out."""
+
+    def entities(self, request: Mapping[str, Any]) -> list[str]: ...
+
+    def redact_request(self, request: Mapping[str, Any], kinds: Sequence[str]) -> RedactedRequest: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Runtime:
     """Everything a governed call needs. `sinks` get every ledger entry, in order, before telemetry does."""
@@ -66,11 +99,20 @@ class Runtime:
     clock: Callable[[], datetime]
     policies: PolicySet = field(default_factory=PolicySet)
     rules: AttributionRules = field(default_factory=AttributionRules)
+    policy_rules: RuleSource | None = None  # None: there are no policy files
+    policy_engines: tuple[Callable[[Mapping[str, Any]], Iterable[Violation]], ...] = ()
+    kill_switch: KillSwitch | None = None
+    redactor: RequestRedactor | None = None
     account: Account | None = None  # None: no budget is configured
     sinks: tuple[LedgerSink, ...] = ()
     seen: SeenResponses = field(default_factory=SeenResponses)
     plans: Plans = field(default_factory=Plans)
     default_output_bound: int = 4096  # tokens reserved when a request states no limit of its own
+
+    @property
+    def may_change_requests(self) -> bool:
+        """Whether a request may be sent otherwise than the application wrote it."""
+        return self.account is not None or self.policy_rules is not None
 
     def close(self) -> None:
         """Flush and close what keeps entries and budgets; the runtime must not be used afterwards."""

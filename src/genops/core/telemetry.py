@@ -9,7 +9,6 @@ Source: spec/registry; the phases are those of the GenOps specification v0.1, "A
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -20,106 +19,27 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from genops import semconv as s
 from genops._version import __version__
 from genops.core._guarding import never_raises
-from genops.core.attribution import Attribution
+from genops.core.attributes import (
+    OF_FIELD,
+    budget_attributes,
+    decision_attributes,
+    log_attributes,
+    measured_attributes,
+    note_attributes,
+    redaction_attributes,
+)
 from genops.core.budgets.alerts import BudgetAlert
-from genops.core.budgets.engine import BudgetReservation
-from genops.core.cost import CostStatus
-from genops.core.decision import ALLOWED, Decision, Result
-from genops.core.ledger import LedgerEntry, Outcome, plain
+from genops.core.decision import NO_NOTES
+from genops.core.ledger import LedgerEntry, Outcome
 from genops.core.metrics import Metrics
 
 if TYPE_CHECKING:
     from genops.core.frame import Frame
-    from genops.core.plan import CallFacts, Ending
+    from genops.core.plan import Ending
 
-__all__ = ["Telemetry", "attribution_attributes", "closing_attributes", "log_attributes", "opening_attributes"]
+__all__ = ["Telemetry"]
 
 _FAILED = frozenset({Outcome.ERROR, Outcome.CANCELLED, Outcome.BLOCKED})
-_ALLOWED: dict[str, Any] = {s.GENOPS_POLICY_RESULT: Result.ALLOWED.value}
-
-
-def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
-    """The attribution as span attributes; what is not given is absent."""
-    attributes: dict[str, Any] = {
-        name: value
-        for name, value in (
-            (s.GENOPS_TEAM, attribution.team),
-            (s.GENOPS_PROJECT, attribution.project),
-            (s.GENOPS_ENVIRONMENT, attribution.environment),
-            (s.GENOPS_CUSTOMER_ID, attribution.customer_id),
-            (s.GENOPS_COST_CENTER, attribution.cost_center),
-            (s.GENOPS_FEATURE, attribution.feature),
-            (s.GENOPS_SESSION_ID, attribution.session_id),
-        )
-        if value is not None
-    }
-    for key, value in attribution.tags.items():
-        attributes[f"{s.GENOPS_TAG}.{key}"] = value
-    return attributes
-
-
-def opening_attributes(facts: CallFacts, attribution: Attribution) -> dict[str, Any]:
-    """The attributes that all calls of a kind start with."""
-    attributes = attribution_attributes(attribution)
-    attributes[s.GEN_AI_OPERATION_NAME] = facts.operation
-    attributes[s.GEN_AI_PROVIDER_NAME] = facts.provider
-    attributes[s.GENOPS_SPEC_VERSION] = s.SPEC_VERSION
-    attributes[s.GENOPS_OPERATION_NAME] = facts.operation_name
-    attributes[s.GENOPS_OPERATION_TYPE] = facts.operation_type
-    if facts.request_model is not None:
-        attributes[s.GEN_AI_REQUEST_MODEL] = facts.request_model
-    if facts.server_address is not None:
-        attributes[s.SERVER_ADDRESS] = facts.server_address
-    if facts.server_port is not None:
-        attributes[s.SERVER_PORT] = facts.server_port
-    return attributes
-
-
-def closing_attributes(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of the end of a call that follow from what its ledger entry shares with others."""
-    outcome = fields["outcome"]
-    attributes: dict[str, Any] = {s.GENOPS_CALL_OUTCOME: outcome.value}
-    if outcome is not Outcome.BLOCKED:
-        attributes[s.GENOPS_COST_ROLE] = "account"
-    for attribute, field in _CLOSING:
-        value = fields.get(field)
-        if value is not None and value != ():
-            attributes[attribute] = value
-    if fields.get("cost_status") not in (None, CostStatus.UNPRICED):
-        attributes[s.GENOPS_COST_CURRENCY] = fields["currency"]
-        attributes[s.GENOPS_COST_PROVIDER] = fields["provider"]
-        attributes[s.GENOPS_COST_MODEL] = fields["priced_model"] or fields["request_model"] or fields["operation"]
-    return attributes
-
-
-# Attributes of the end that are fields of the entry as they are.
-_CLOSING = (
-    (s.GENOPS_COST_STATUS, "cost_status"),
-    (s.ERROR_TYPE, "error_type"),
-    (s.GEN_AI_RESPONSE_MODEL, "response_model"),
-    (s.GENOPS_SERVICE_TIER, "service_tier"),
-    (s.GENOPS_REGION, "region"),
-    (s.GENOPS_COST_SOURCE, "cost_source"),
-    (s.GENOPS_COST_PRICE_DATA_VERSION, "price_data_version"),
-    (s.GENOPS_COST_UNPRICED_REASON, "unpriced_reason"),
-    (s.GENOPS_USAGE_SOURCE, "usage_source"),
-    (s.GENOPS_COST_MISSING_METERS, "missing_meters"),
-    (s.GENOPS_USAGE_FLAGS, "usage_flags"),
-)
-
-
-def log_attributes(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Ledger fields as attributes of the log record; where a field is a mapping, its name prefixes the keys."""
-    attributes: dict[str, Any] = {}
-    for name, value in fields.items():
-        attribute = s.LEDGER_ATTRIBUTES.get(name)  # none for trace and span id: the record carries them by itself
-        if attribute is None or value is None or value == ():
-            continue
-        if isinstance(value, Mapping):
-            attributes |= {f"{attribute}.{key}": plain(item) for key, item in value.items()}
-        else:
-            attributes[attribute] = plain(value)
-    return attributes
 
 
 class Telemetry:
@@ -150,9 +70,15 @@ class Telemetry:
         """Open the span of a call that has been decided, with its pre-execution attributes and events."""
         decision, reservation = frame.decision, frame.reservation
         assert decision is not None  # admit() decided
-        decided = _decision_attributes(decision)
+        decided = decision_attributes(decision)
         attributes = {**frame.plan.attributes, **decided}
         attributes[s.GENOPS_CALL_ID] = frame.call_id
+        if decision.notes is not NO_NOTES:
+            attributes |= note_attributes(decision.notes)
+            if frame.plan.original_model is not None:
+                attributes[s.GENOPS_POLICY_ORIGINAL_MODEL] = frame.plan.original_model
+        if frame.redacted is not None:
+            attributes |= redaction_attributes(frame.redacted)
         if frame.output_bound is not None:
             attributes[s.GEN_AI_REQUEST_MAX_TOKENS] = frame.output_bound
         if frame.parent is not None:
@@ -166,7 +92,7 @@ class Telemetry:
             }
             attributes.update(reserved)
             if reservation.held is not None:
-                reserved |= _budget_attributes(reservation.held)
+                reserved |= budget_attributes(reservation.held)
         span = frame.span = self._tracer.start_span(
             frame.plan.span_name, kind=SpanKind.CLIENT, attributes=attributes, start_time=frame.started_ns
         )
@@ -183,7 +109,7 @@ class Telemetry:
             return
         ending = frame.ending
         assert ending is not None  # made with the entry
-        attributes = {**ending.attributes, **_measured_attributes(entry)}
+        attributes = {**ending.attributes, **measured_attributes(entry)}
         if entry.actual is not None and entry.reserved is not None:
             reconciled = {
                 s.GENOPS_ACCOUNTING_ACTUAL: float(entry.actual),
@@ -278,7 +204,7 @@ class Telemetry:
             s.GENOPS_BUDGET_PERIOD: alert.period,
             s.GENOPS_ACCOUNTING_UNIT: alert.unit,
         }
-        attributes |= {_OF_FIELD[name]: value for name, value in alert.group.items() if name in _OF_FIELD and value}
+        attributes |= {OF_FIELD[name]: value for name, value in alert.group.items() if name in OF_FIELD and value}
         if self._metrics is not None:
             self._metrics.count_alert(alert.budget, alert.threshold)
         if self._logger is not None:
@@ -307,65 +233,3 @@ class Telemetry:
                 attributes={**ending.log_attributes, **log_attributes(entry.own_fields())},
             )
         )
-
-
-def _budget_attributes(held: BudgetReservation) -> dict[str, Any]:
-    """Where the tightest budget of a call stands, with the call's reservation counted."""
-    return {
-        s.GENOPS_BUDGET_ALLOCATED: float(held.budget.limit),
-        s.GENOPS_BUDGET_CONSUMED: float(held.consumed),
-        s.GENOPS_BUDGET_REMAINING: float(held.remaining),
-        s.GENOPS_BUDGET_PERIOD: held.period,
-    }
-
-
-_OF_FIELD = {
-    "team": s.GENOPS_TEAM,
-    "project": s.GENOPS_PROJECT,
-    "environment": s.GENOPS_ENVIRONMENT,
-    "customer_id": s.GENOPS_CUSTOMER_ID,
-    "cost_center": s.GENOPS_COST_CENTER,
-    "feature": s.GENOPS_FEATURE,
-    "session_id": s.GENOPS_SESSION_ID,
-    "provider": s.GEN_AI_PROVIDER_NAME,
-    "model": s.GEN_AI_REQUEST_MODEL,
-    "operation": s.GEN_AI_OPERATION_NAME,
-}
-
-
-def _decision_attributes(decision: Decision) -> dict[str, Any]:
-    if decision is ALLOWED:
-        return _ALLOWED
-    decided: dict[str, Any] = {s.GENOPS_POLICY_RESULT: decision.result.value}
-    if decision.reason_code is not None:
-        decided[s.GENOPS_POLICY_REASON_CODE] = decision.reason_code
-    if decision.policy_name is not None:
-        decided[s.GENOPS_POLICY_NAME] = decision.policy_name
-    if decision.reason is not None:
-        decided[s.GENOPS_POLICY_REASON] = decision.reason
-    return decided
-
-
-def _measured_attributes(entry: LedgerEntry) -> dict[str, Any]:
-    """The ids, quantities and amounts of one call."""
-    attributes: dict[str, Any] = {}
-    if entry.response_id is not None:
-        attributes[s.GEN_AI_RESPONSE_ID] = entry.response_id
-    if (tokens := entry.input_tokens) is not None:
-        attributes[s.GEN_AI_USAGE_INPUT_TOKENS] = attributes[s.GENOPS_TOKENS_INPUT] = tokens
-    if (tokens := entry.output_tokens) is not None:
-        attributes[s.GEN_AI_USAGE_OUTPUT_TOKENS] = attributes[s.GENOPS_TOKENS_OUTPUT] = tokens
-    if entry.reasoning_tokens is not None:
-        attributes[s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = entry.reasoning_tokens
-    usage = entry.usage
-    if "cache_read" in usage:
-        attributes[s.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage["cache_read"]
-    if "cache_write" in usage:
-        attributes[s.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage["cache_write"]
-    if entry.cost is not None:
-        attributes[s.GENOPS_COST_TOTAL] = float(entry.cost)
-        if entry.list_cost is not None and entry.list_cost != entry.cost:
-            attributes[s.GENOPS_COST_LIST] = float(entry.list_cost)
-    if entry.time_to_first_chunk_ms is not None:
-        attributes[s.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = entry.time_to_first_chunk_ms / 1000
-    return attributes

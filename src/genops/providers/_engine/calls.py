@@ -76,20 +76,22 @@ class GovernedCall:
         attributed = attribution.current(governance)
 
         def enter(manager: Any) -> Any:
-            frame = self._frame(runtime, instance, rest, attributed)
+            frame = self._frame(runtime, instance, rest, attributed, wrapped)
             if frame is None:
-                return manager.__enter__()
+                return manager, manager.__enter__()
+            manager = _made_anew(manager, wrapped, args, rest, frame)
             with _Active(frame):
                 stream = manager.__enter__()
-            return _meter_helper(frame, stream)
+            return manager, _meter_helper(frame, stream)
 
         async def aenter(manager: Any) -> Any:
-            frame = self._frame(runtime, instance, rest, attributed)
+            frame = self._frame(runtime, instance, rest, attributed, wrapped)
             if frame is None:
-                return await manager.__aenter__()
+                return manager, await manager.__aenter__()
+            manager = _made_anew(manager, wrapped, args, rest, frame)
             with _Active(frame):
                 stream = await manager.__aenter__()
-            return _meter_helper(frame, stream)
+            return manager, _meter_helper(frame, stream)
 
         return ManagerProxy(wrapped(*args, **rest), enter, aenter)
 
@@ -99,14 +101,11 @@ class GovernedCall:
         """The frame, None after a fault of ours, and the arguments to call the vendor with. Raises `GenOpsBlocked`."""
         governance, kwargs = attribution.split_call_attributes(kwargs)
         attributed = attribution.current(governance)
-        limit_key = self._limit_key(method, kwargs) if runtime.account is not None else None
-        frame = self._frame(runtime, instance, kwargs, attributed, reducible=limit_key is not None)
+        frame = self._frame(runtime, instance, kwargs, attributed, method)
         if frame is None:
             return None, kwargs
-        if frame.output_limit is not None and limit_key is not None:
-            choices = kwargs.get("n")
-            each = frame.output_limit // choices if isinstance(choices, int) and choices > 1 else frame.output_limit
-            kwargs = kwargs | {limit_key: each}
+        if frame.changes:
+            kwargs = kwargs | frame.changes
         if frame.facts.streamed and self.call.usage_option is not None:
             kwargs = self._ask_for_usage(frame, kwargs)
         return frame, kwargs
@@ -125,9 +124,9 @@ class GovernedCall:
         instance: Any,
         kwargs: dict[str, Any],
         attributed: Attribution,
-        *,
-        reducible: bool = False,
+        method: Any,
     ) -> Frame | None:
+        """Open the call. `method` is the vendor's, which takes the arguments."""
         host, port = _address(instance)
         model = kwargs.get("model")
         key = host, port, model if isinstance(model, str) else None, self.call.streamed or kwargs.get("stream") is True
@@ -136,7 +135,8 @@ class GovernedCall:
             if len(self._facts) >= _FACTS_KEPT:
                 self._facts.clear()
             facts = self._facts[key] = self._facts_of(*key)
-        return open_frame(runtime, facts, kwargs, attributed, reducible=reducible)
+        limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
+        return open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
 
     def _facts_of(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
         call = self.call
@@ -235,6 +235,16 @@ def _is_raw(result: Any) -> bool:
 
 
 _raw_types: dict[type, bool] = {}
+
+
+def _made_anew(manager: Any, method: Any, args: Any, kwargs: Mapping[str, Any], frame: Frame) -> Any:
+    """The stream manager for the request as it is to be sent; nothing has been sent by the first one."""
+    if not frame.changes:
+        return manager
+    for held in vars(manager).values():
+        if inspect.iscoroutine(held):
+            held.close()  # it will never be awaited
+    return method(*args, **(dict(kwargs) | frame.changes))
 
 
 @never_raises

@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 from genops.config import settings as config
 from genops.config.settings import Settings
+from genops.config.watching import FileKillSwitch, WatchedRules
 from genops.core import attribution, baggage
 from genops.core.budget import Account
 from genops.core.budgets.alerts import BudgetAlert
@@ -105,6 +106,8 @@ def _runtime(loaded: Settings, tracer_provider: Any, meter_provider: Any, logger
         telemetry=telemetry,
         clock=lambda: datetime.now(UTC),
         policies=loaded.policies,
+        policy_rules=WatchedRules(loaded.policy.load) if loaded.policy.files else None,
+        kill_switch=FileKillSwitch(loaded.policy.kill_switch, loaded.policy.stop),
         rules=loaded.rules,
         sinks=sinks,
         account=_account(loaded, telemetry),

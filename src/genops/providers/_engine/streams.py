@@ -183,8 +183,8 @@ def unhook(owner: Any, *names: str) -> None:
 class ManagerProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable at run time
     """A vendor stream manager: the request is sent on entering, so that is where the call begins.
 
-    `enter` runs the vendor's `__enter__` (or awaits its `__aenter__`) inside the governed call and returns what the
-    application gets.
+    `enter` runs the vendor's `__enter__` (or awaits its `__aenter__`) inside the governed call, and returns the manager
+    that was entered with what the application gets: it may be another, made for a request that governance changed.
     """
 
     def __init__(self, manager: Any, enter: Callable[[Any], Any], aenter: Callable[[Any], Any]) -> None:
@@ -193,10 +193,12 @@ class ManagerProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscrip
         self._self_aenter = aenter
 
     def __enter__(self) -> Any:
-        return self._self_enter(self.__wrapped__)
+        self.__wrapped__, stream = self._self_enter(self.__wrapped__)
+        return stream
 
     async def __aenter__(self) -> Any:
-        return await self._self_aenter(self.__wrapped__)
+        self.__wrapped__, stream = await self._self_aenter(self.__wrapped__)
+        return stream
 
     def __exit__(self, *exc: Any) -> Any:
         return self.__wrapped__.__exit__(*exc)
