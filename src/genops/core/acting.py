@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genops.core.deciding import decide
-from genops.core.decision import Actions, Decision, Violation
+from genops.core.decision import Actions, Decision, Result, Violation
 from genops.core.rules.model import RULE_ERROR
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _DENY_CONTENT = "POLICY_DENY_CONTENT"
 def act(frame: Frame, decision: Decision) -> Decision:
     """Do to the call of `frame` what `decision` asks for; return the decision on the call as it is sent."""
     actions = decision.notes.actions
-    if actions is None or decision.blocked:
+    if actions is None:
         return decision
     if not frame.changeable:  # what was spent elsewhere, and is only being booked
         return Decision.of(decision.violations, replace(decision.notes, actions=None))
@@ -37,7 +37,10 @@ def act(frame: Frame, decision: Decision) -> Decision:
 
 
 def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
-    """Decide again for the other model. It is not sent on to a third: two rules cannot pass a call back and forth."""
+    """Decide again for the other model, which is what will run: a block of the first one does not count.
+
+    It is not sent on to a third: two rules cannot pass a call back and forth.
+    """
     frame.plan = frame.runtime.plans.rerouted(frame.plan, model)
     frame.facts = frame.plan.facts
     frame.changes["model"] = model
@@ -46,7 +49,8 @@ def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
     more = again.notes.actions
     before = decision.notes.actions or Actions()
     known = {violation.rule for violation in again.violations}
-    kept = [violation for violation in decision.violations if violation.rule not in known]
+    warnings = (violation for violation in decision.violations if violation.result is Result.WARNING)
+    kept = [violation for violation in warnings if violation.rule not in known]
     merged = before if more is None else before.with_more(more)
     return Decision.of((*again.violations, *kept), replace(again.notes, actions=merged))
 

@@ -16,7 +16,7 @@ from genops.core.ledger import LedgerEntry
 from genops.core.policy import PolicySet
 from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
-from genops.core.runtime import Runtime, install_runtime
+from genops.core.runtime import RequestRedactor, RuleSource, Runtime, install_runtime
 from genops.core.telemetry import Telemetry
 from genops.providers._engine import registry
 from genops.stores.budgets.memory import MemoryBudgetStore
@@ -75,7 +75,7 @@ class Captured:
 
 
 @contextmanager
-def capture(
+def capture(  # noqa: PLR0913  # a keyword for each thing that can be configured
     *,
     adapters: Iterable[str] = (),
     prices: Mapping[str, Any] | None = None,
@@ -85,12 +85,15 @@ def capture(
     at: datetime | None = None,
     cardinality_limit: int = 2000,
     budgets: Iterable[Budget] = (),
+    policy_rules: RuleSource | None = None,
+    redactor: RequestRedactor | None = None,
 ) -> Iterator[Captured]:
     """Govern the calls made inside the block, with the adapters named, and collect what they leave.
 
     `prices` is what `genops.yaml` takes under `prices:`; `at` fixes the clock, for prices that change with time;
     `sampled=False` drops every span, as a sampler might; `cardinality_limit` bounds the series of the metrics;
-    `budgets` are counted in memory. Needs the OpenTelemetry SDK. What was in force before is in force again afterwards.
+    `budgets` are counted in memory; `policy_rules` are those of policy files, with `redactor` for what they redact.
+    Needs the OpenTelemetry SDK. What was in force before is in force again afterwards.
     """
     captured = Captured()
     telemetry = _in_memory_telemetry(captured, sampled=sampled, cardinality_limit=cardinality_limit)
@@ -104,6 +107,8 @@ def capture(
         rules=rules or AttributionRules(),
         sinks=(captured,),
         account=account,
+        policy_rules=policy_rules,
+        redactor=redactor,
     )
     names = list(adapters)
     previous = install_runtime(runtime)

@@ -70,6 +70,10 @@ class RuleSet:
         """Whether some rule changes calls instead of refusing them."""
         return any(rule.actions is not None for rule in self.rules)
 
+    def current(self, now_ns: int) -> RuleSet:
+        """These rules, at any time: a rule set is the simplest source of rules."""
+        return self
+
     def scope(self, static: Mapping[str, Any]) -> Scope:
         """What the rules say to calls with these static inputs. What is not known is left out or None."""
         known = {name: value for name, value in static.items() if value is not None}
@@ -105,9 +109,11 @@ class Scope:
         self._open = open_rules
         self._exemptions = exemptions
         self._ends = min((each.expires for each in exemptions), default=None)
-        self._dynamic = tuple(
-            sorted({name for each in open_rules for name in each.condition.reads | each.condition.asks})
-        )
+        names = {name for each in open_rules for name in each.condition.reads | each.condition.asks}
+        fixed = sorted(name for name in names if not INPUTS[name].dynamic)
+        self._dynamic = tuple((name, INPUTS[name].optional) for name in sorted(names) if INPUTS[name].dynamic)
+        self._fixed = _bound(static, fixed)
+        self._complete = all(name in static for name in fixed)
         self._batch = rules.batch(open_rules) if open_rules else None
         self._settled_decision: Decision | None = None
 
@@ -128,24 +134,23 @@ class Scope:
         """Every rule that is true of a call, or could not be decided, in the order of the files."""
         if self._batch is None:
             return self._settled
-        values: dict[str, Any] = dict(self._static)
-        unknown = False
-        for name in self._dynamic:
-            if INPUTS[name].dynamic:
-                given = value(name)
-                unknown = unknown or given is None
-                if given is not None:
-                    values[name] = given
+        values, complete = self._fixed.copy(), self._complete
+        for name, optional in self._dynamic:
+            given = value(name)
+            if given is not None:
+                values[name] = given
             else:
-                unknown = unknown or name not in values
-        bound = _bound(values, self._dynamic)
-        truths = None if unknown else self._all_at_once(bound)
+                complete = False
+            if optional:
+                values[HAS + name] = given is not None
+        truths = self._all_at_once(values) if complete else None
         if truths is not None:
-            if not any(truths):
+            if True not in truths:
                 return self._settled
             found = [Finding(each.rule) for each, true in zip(self._open, truths, strict=True) if true]
         else:
-            found = [finding for each in self._open for finding in _decide(each, values.get)]
+            get = _Facts(self._static, value).get
+            found = [finding for each in self._open for finding in _decide(each, get)]
         return _in_order((*self._settled, *found), self.rules.rules) if found else self._settled
 
     def _all_at_once(self, bound: Mapping[str, Any]) -> list[bool] | None:
