@@ -26,7 +26,15 @@ from genops.core.rules.model import Exemption, Mode, OnTrouble, Rule, RuleTest
 from genops.core.rules.ruleset import RuleSet
 from genops.core.rules.signing import is_signed
 
-__all__ = ["PolicyFile", "find_policy_files", "parse_policy", "read_given", "read_policy_file", "rule_set"]
+__all__ = [
+    "PolicyFile",
+    "find_policy_files",
+    "parse_policy",
+    "read_given",
+    "read_moment",
+    "read_policy_file",
+    "rule_set",
+]
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _MODES = Choice(tuple(Mode))
@@ -79,6 +87,11 @@ class _Moment:
         if moment.tzinfo is None:
             raise value.error(f"{value.name} has no offset from UTC.", f"{text}Z")
         return moment
+
+
+def read_moment(value: Value) -> datetime:
+    """A date, which lasts until its end in UTC, or a time with its offset. Raises `ConfigurationError`."""
+    return _Moment().read(value)
 
 
 _MATCH = Table({key: Names("search", single=True) for key in MATCH_KEYS})

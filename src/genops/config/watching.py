@@ -53,7 +53,7 @@ class WatchedRules:
         self._load = load
         self._rules, files = load()
         self._watch(files)
-        self._next_ns = 0
+        self._next_ns = -1  # look at once
         self._busy = threading.Lock()
         call_after_fork(self._start_over)
 
@@ -107,7 +107,7 @@ class FileKillSwitch:
     def __init__(self, path: Path, fixed: Stop | None = None) -> None:
         self.path = path
         self._fixed = fixed
-        self._next_ns = 0
+        self._next_ns = -1  # look at once
         self._stamp: _Stamp = None
         self._stop: Stop | None = None
 

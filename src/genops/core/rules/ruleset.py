@@ -83,6 +83,10 @@ class RuleSet:
         exempt = [each for each in self.exemptions if matches(each.match, known.get)]
         return Scope(self, known, settled, [each for each in about if each.dynamic], exempt)
 
+    def scoped(self, static: Mapping[str, Any]) -> list[Rule]:
+        """The rules whose match a call with these static inputs is in."""
+        return [each.rule for each in self._index.find(static.get)]
+
     def batch(self, open_rules: Sequence[_Compiled]) -> Condition:
         """The conditions of `open_rules` as one expression."""
         key = tuple(each.rule.name for each in open_rules)
