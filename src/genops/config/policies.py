@@ -27,6 +27,7 @@ from genops.core.rules.ruleset import RuleSet
 from genops.core.rules.signing import is_signed
 
 __all__ = [
+    "POLICY_FILE",
     "PolicyFile",
     "find_policy_files",
     "parse_policy",
@@ -143,7 +144,7 @@ _EXPECT = Table(
 _TEST = Table(
     {"name": Text("interns cannot use o3"), "input": Raw(Mapping), "expect": Raw(object)}, required=("name", "expect")
 )
-_FILE = Table(
+POLICY_FILE = Table(
     {
         "name": Text("production"),
         "description": Text("what it is for"),
@@ -212,7 +213,7 @@ def rule_set(files: Sequence[PolicyFile], *, trusted_keys: Sequence[str] = ()) -
 
 def _read(document: Document, stem: str) -> PolicyFile:
     value = Value(document.values, document)
-    given = _FILE.read(value)
+    given = POLICY_FILE.read(value)
     if not given.get("rules") and not given.get("exceptions"):
         raise value.error("the file has neither rules nor exceptions.", "rules: [{name: ..., condition: ...}]")
     variables = _variables(value, given.get("variables", {}))
