@@ -80,7 +80,7 @@ def _redact(frame: Frame, decision: Decision, actions: Actions) -> Decision:
         return _impossible(decision, "redact", "no redactor is there")
     redacted = redactor.redact_request(frame.request, actions.redact)
     frame.changes.update(redacted.changes)
-    frame.redacted = redacted
+    frame.redacted, frame.vault = redacted, redacted.vault
     if not redacted.refused:
         return decision
     found = ", ".join(redacted.refused)

@@ -55,6 +55,7 @@ class Frame:
 
     __slots__ = (
         "_ticket",
+        "answer",
         "call_id",
         "changeable",
         "changes",
@@ -82,6 +83,7 @@ class Frame:
         "started_at",
         "started_ns",
         "upper_bound",
+        "vault",
     )
 
     def __init__(self, runtime: Runtime, plan: CallPlan, request: Mapping[str, Any]) -> None:
@@ -104,6 +106,8 @@ class Frame:
         self.limit_key: str | None = None  # the argument of the request that limits its output
         self.changes: dict[str, Any] = {}
         self.redacted: RedactedRequest | None = None
+        self.vault: Any = None  # what redaction put tokens for, to be put back in the answer
+        self.answer: list[dict[str, Any]] | None = None  # the messages of the answer, where content is turned on
         self.decision: Decision | None = None
         self.reservation: Reservation | None = None
         self.span: Any = None

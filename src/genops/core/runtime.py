@@ -80,10 +80,15 @@ class RedactedRequest(Protocol):
     changes: Mapping[str, Any]
     counts: Mapping[str, int]
     refused: Sequence[str]
+    vault: Any  # of the tokens in the request; None if there are none
 
 
 class RequestRedactor(Protocol):
-    """Finds personal data and secrets in requests, and takes them out."""
+    """Finds personal data and secrets in requests and in what is exported, and takes them out."""
+
+    always: Sequence[str]  # what is redacted in every request, whatever the rules say
+
+    def redact(self, value: Any) -> Any: ...
 
     def entities(self, request: Mapping[str, Any]) -> list[str]: ...
 

@@ -8,7 +8,9 @@ Source: spec/registry; the phases are those of the GenOps specification v0.1, "A
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -29,6 +31,7 @@ from genops.core.attributes import (
     redaction_attributes,
 )
 from genops.core.budgets.alerts import BudgetAlert
+from genops.core.content import input_messages
 from genops.core.decision import NO_NOTES
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.core.metrics import Metrics
@@ -46,7 +49,8 @@ class Telemetry:
     """Writes what happened to a call as one span, its events, metrics and one log record.
 
     Providers left out are the application's global ones. `cardinality_limit` bounds the distinct attribute sets of the
-    metrics; what is over it is counted under one overflow set, as OpenTelemetry's metrics SDK does.
+    metrics; what is over it is counted under one overflow set, as OpenTelemetry's metrics SDK does. `content` redacts
+    messages before they are put on spans; without it, no content is.
     """
 
     def __init__(
@@ -58,7 +62,9 @@ class Telemetry:
         with_metrics: bool = True,
         with_logs: bool = True,
         cardinality_limit: int = 2000,
+        content: Callable[[Any], Any] | None = None,
     ) -> None:
+        self.content = content
         self._tracer = trace.get_tracer("genops", __version__, tracer_provider)
         self._logger = _logs.get_logger("genops", __version__, logger_provider) if with_logs else None
         self._metrics = Metrics(meter_provider, cardinality_limit) if with_metrics else None
@@ -97,6 +103,9 @@ class Telemetry:
             frame.plan.span_name, kind=SpanKind.CLIENT, attributes=attributes, start_time=frame.started_ns
         )
         if span.is_recording():
+            if self.content is not None:
+                messages = input_messages({**frame.request, **frame.changes})
+                span.set_attribute(s.GEN_AI_INPUT_MESSAGES, _as_json(self.content(messages)))
             span.add_event(s.EVENT_POLICY_EVALUATED, decided)
             if reserved is not None:
                 span.add_event(s.EVENT_BUDGET_RESERVATION, reserved)
@@ -119,6 +128,8 @@ class Telemetry:
             reconciled[s.GENOPS_ACCOUNTING_RESERVED] = float(entry.reserved)
             reconciled[s.GENOPS_ACCOUNTING_UNIT] = entry.accounting_unit  # type: ignore[assignment]  # given with them
             span.add_event(s.EVENT_BUDGET_RECONCILIATION, reconciled)
+        if self.content is not None and frame.answer:
+            attributes[s.GEN_AI_OUTPUT_MESSAGES] = _as_json(self.content(frame.answer))
         span.set_attributes(attributes)
         if entry.outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, entry.error_type))
@@ -233,3 +244,7 @@ class Telemetry:
                 attributes={**ending.log_attributes, **log_attributes(entry.own_fields())},
             )
         )
+
+
+def _as_json(messages: Any) -> str:
+    return json.dumps(messages, ensure_ascii=False, default=str)

@@ -18,7 +18,7 @@ from genops.core.frame import CURRENT, CallFacts, Frame, Scope, open_frame
 from genops.core.ledger import Outcome
 from genops.core.runtime import Runtime, current_runtime
 from genops.providers._engine.batches import BatchSink
-from genops.providers._engine.meters import ResponseProxy, StreamMeter, settle_error, settle_response
+from genops.providers._engine.meters import ResponseProxy, settle_error, settle_response, stream_over
 from genops.providers._engine.reading import provider_of, region_of
 from genops.providers._engine.spec import Adapter, Call, Shape
 from genops.providers._engine.streams import ManagerProxy, StreamProxy
@@ -219,7 +219,7 @@ def _observed(frame: Frame, result: Any, call: Call) -> Any:
     if _is_raw(result):
         return ResponseProxy.over(result, frame)
     if frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
-        return StreamProxy(result, StreamMeter(frame))
+        return stream_over(frame, result)
     settle_response(frame, result)
     return result
 
@@ -250,7 +250,7 @@ def _made_anew(manager: Any, method: Any, args: Any, kwargs: Mapping[str, Any], 
 @never_raises
 def _meter_helper(frame: Frame, stream: Any) -> Any:
     """Meter the raw stream that a vendor's helper stream reads from."""
-    stream._raw_stream = StreamProxy(stream._raw_stream, StreamMeter(frame))
+    stream._raw_stream = stream_over(frame, stream._raw_stream)
     return stream
 
 

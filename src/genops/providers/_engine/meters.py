@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import wrapt
 
 from genops.core import estimate
-from genops.core._guarding import never_raises
+from genops.core._guarding import contained, never_raises
+from genops.core.content import Answer, output_messages
 from genops.core.frame import Frame
 from genops.core.ledger import Outcome
 from genops.providers._engine.chunks import StreamReader
 from genops.providers._engine.reading import read
+from genops.providers._engine.restoring import StreamRestorer, restore_in_place
 from genops.providers._engine.streams import StreamProxy, outcome_of
 
-__all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response"]
+__all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response", "stream_over"]
 
+_log = logging.getLogger(__name__)
 _BODY_LIMIT = 16 * 1024 * 1024  # bytes of a raw body kept for reading usage; the largest image answers are about 8 MB
 # Raised by vendor clients before anything is sent: bad arguments, missing credentials.
 _NEVER_SENT = frozenset({"TypeError", "ValueError", "OpenAIError", "AnthropicError"})
@@ -35,7 +39,16 @@ def settle_response(frame: Frame, response: Any) -> None:
     facts = frame.facts
     reading = read(facts.provider, facts.api, response, frame.request, _context(frame))
     characters = estimate.generated_characters(response) if reading.usage is None else 0
+    if frame.runtime.telemetry.content:
+        frame.answer = output_messages(response)
     frame.settle(reading, Outcome.COMPLETED, generated_characters=characters)
+    if frame.vault is not None:
+        restore_in_place(response, frame.vault)
+
+
+def stream_over(frame: Frame, stream: Any) -> StreamProxy:
+    """A vendor's stream with a meter beside it; what redaction took out of the request is put back in the chunks."""
+    return StreamProxy(stream, StreamMeter(frame), StreamRestorer(frame.vault) if frame.vault is not None else None)
 
 
 @never_raises
@@ -71,19 +84,27 @@ def _context(frame: Frame) -> dict[str, Any] | None:
 class StreamMeter:
     """Reads usage from chunks as they pass; a `StreamSink`."""
 
-    __slots__ = ("_frame", "_reader", "hides")
+    __slots__ = ("_answer", "_frame", "_reader", "hides")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+        self._answer = Answer() if frame.runtime.telemetry.content else None
         self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request, frame.first_chunk)
         self.hides = frame.hide_usage_chunk
 
     @property
     def feed(self) -> Callable[[Any], bool | None]:
-        return self._reader.feed
+        return self._reader.feed if self._answer is None else self._feed_both
+
+    def _feed_both(self, chunk: Any) -> bool | None:
+        with contained(_log, "keeping the content of a stream"):
+            self._answer.see(chunk)  # type: ignore[union-attr]  # there is one, or this would not be called
+        return self._reader.feed(chunk)
 
     @never_raises
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        if self._answer is not None:
+            self._frame.answer = self._answer.messages()
         self._frame.settle(
             self._reader.finish(),
             outcome,
@@ -160,11 +181,16 @@ class _Body:
     def parsed(self, result: Any) -> Any:
         """The application parsed the response: into a stream, or into an object."""
         if self._frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
-            return StreamProxy(result, StreamMeter(self._frame))
+            return stream_over(self._frame, result)
         return self.whole(result)
 
     def whole(self, result: Any) -> Any:
         self.end(Outcome.COMPLETED)
+        vault = self._frame.vault
+        if vault is not None and isinstance(result, str):
+            return vault.restore(result)
+        if vault is not None and not isinstance(result, bytes):
+            restore_in_place(result, vault)
         return result
 
     def pieces(self, pieces: Any, newline: bytes = b"") -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import wrapt
 
 from genops.core.ledger import Outcome
+from genops.providers._engine.restoring import StreamRestorer
 
 __all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of", "unhook"]
 
@@ -100,9 +101,10 @@ class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscript
     response (what the vendors' helper streams do) all end the sink.
     """
 
-    def __init__(self, stream: Any, sink: StreamSink) -> None:
+    def __init__(self, stream: Any, sink: StreamSink, restorer: StreamRestorer | None = None) -> None:
         super().__init__(stream)
         self._self_reader = _Reader(sink)
+        self._self_restorer = restorer
         self._self_pump: Any = None
         _hook_response_close(stream, self._self_reader)
 
@@ -110,6 +112,9 @@ class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscript
         if self._self_pump is None:
             self._self_pump = pump(self.__wrapped__, self._self_reader)
             self._self_reader.pump = weakref.ref(self._self_pump)
+            if self._self_restorer is not None:
+                over = self._self_restorer.over if pump is _pump else self._self_restorer.aover
+                self._self_pump = over(self._self_pump)
         return self._self_pump
 
     def __iter__(self) -> Any:
