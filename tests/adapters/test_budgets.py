@@ -170,6 +170,17 @@ def test_request_without_a_limit_gets_the_one_that_fits(client: openai.OpenAI, r
     assert 0 < (body.get("max_completion_tokens") or body["max_tokens"]) < 4096  # old versions know the latter alone
 
 
+def test_adaptive_budget_learns_what_calls_take(client: openai.OpenAI) -> None:
+    """After eight calls with a high limit and short answers, far less is reserved."""
+    with governed(dollars("10", estimator=Estimator.ADAPTIVE)) as captured:
+        for _ in range(10):
+            ask(client, max_tokens=50_000)
+    reserved = [entry.reserved or Decimal(0) for entry in captured.entries]
+
+    assert reserved[0] == reserved[7]
+    assert reserved[9] < reserved[0] / 100
+
+
 def test_refusal_of_the_provider_gives_everything_back(client: openai.OpenAI, replay: ReplayServer) -> None:
     """A call that never ran holds nothing: no budget is pinned by errors."""
     replay.play()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from genops.core._guarding import contained
 from genops.core.budgets.engine import BudgetEngine, BudgetReservation
 from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.model import Estimator
 from genops.core.budgets.plans import BudgetCall
 from genops.core.decision import Decision
 from genops.core.errors import BudgetStoreError, GenOpsBlocked
@@ -55,6 +56,7 @@ class Account:
 
     def __init__(self, engine: BudgetEngine) -> None:
         self.engine = engine
+        self.adaptive = any(budget.estimator is Estimator.ADAPTIVE for budget in engine.budgets)
         self._beat_every_s = engine.expires_after_s / 3
         self._start_over()
         call_after_fork(self._start_over)

@@ -16,7 +16,7 @@ from typing import Any
 from genops.core import acting, deciding, estimate
 from genops.core.amounts import actual_of, estimated_usage, used_by
 from genops.core.attribution import Attribution
-from genops.core.budget import UNLIMITED, Reservation
+from genops.core.budget import UNLIMITED, Account, Reservation
 from genops.core.budgets.plans import BudgetCall
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
 from genops.core.cost_context import CostContext, open_contexts
@@ -27,7 +27,7 @@ from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import RedactedRequest, Runtime
-from genops.core.usage import Reading, Usage
+from genops.core.usage import Reading, Usage, UsageSource
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
 
@@ -131,7 +131,7 @@ class Frame:
         elif self.runtime.account is None or self.facts.operation_type in _SPENT_ALREADY:
             self.reservation = Reservation(amount, unit, UNLIMITED)
         else:
-            grant = self.runtime.account.reserve(self.call_id, self._budget_call(self.upper_bound), decision)
+            grant = self.runtime.account.reserve(self.call_id, self._budget_call(self.runtime.account), decision)
             self.decision, blocked = grant.decision, grant.refusal
             if grant.max_output_tokens is not None:
                 acting.limit_output(self, grant.max_output_tokens)
@@ -143,7 +143,7 @@ class Frame:
             self._refuse(blocked)
             raise blocked
 
-    def _budget_call(self, expected_cost: Decimal | None) -> BudgetCall:
+    def _budget_call(self, account: Account) -> BudgetCall:
         """The call as budgets see it: the most it can take, and what such calls take as a rule."""
         facts, runtime = self.facts, self.runtime
         if facts.operation_type not in _TOKEN_OPERATIONS:
@@ -151,13 +151,16 @@ class Frame:
         most, writes_cache = estimate.bound_input(self.request)
         tokens_out = self.output_tokens()
         query = self.query(_SILENT)
+        expected = self.input_estimate, tokens_out
+        if account.adaptive:
+            expected = runtime.habits.expected(self.plan.kind, *expected)
         return self.budgeted()._replace(
             input_tokens=most,
             output_tokens=tokens_out,
             cost=runtime.book.bound(query, most, tokens_out, writes_cache or "cache_write"),
             input_cost=runtime.book.bound(query, most, 0, writes_cache or "cache_write"),
-            expected_cost=expected_cost,
-            expected_tokens=self.input_estimate + tokens_out,
+            expected_cost=runtime.book.bound(query, *expected) if account.adaptive else self.upper_bound,
+            expected_tokens=sum(expected),
             reducible=self.limit_key is not None,
         )
 
@@ -237,6 +240,10 @@ class Frame:
             account.charge(self.call_id, self.budgeted(), used_by(reading, cost))
         else:
             account.settle(reservation, used_by(reading, cost))
+            usage = reading.usage
+            if account.adaptive and usage is not None and usage.source is UsageSource.REPORTED:
+                tokens = usage.input_tokens or 0, usage.output_tokens or 0
+                self.runtime.habits.observe(self.plan.kind, self.input_estimate, *tokens)
 
     def _give_back(self) -> None:
         if self.runtime.account is not None and self.reservation is not None:

@@ -54,6 +54,7 @@ class CallPlan:
         "budgeted",
         "facts",
         "fields",
+        "kind",
         "original_model",
         "rerouted",
         "ruling",
@@ -87,6 +88,7 @@ class CallPlan:
             **{name: getattr(attribution, name) for name in ATTRIBUTION_FIELDS},
             **{f"tag.{key}": value for key, value in attribution.tags.items()},
         }
+        self.kind = (facts.provider, facts.request_model, attribution.feature)  # whose habits its calls have
         self.ruling: Ruling | None = None  # of the runtime's policies; made again when they change
         self.scope: Scope | None = None  # of the policy files; made again when they change
         self.rerouted: dict[str, CallFacts] = {}  # the same call, sent to another model

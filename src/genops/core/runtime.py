@@ -15,6 +15,7 @@ from genops.core.budget import Account
 from genops.core.cost import Cost, Unpriced
 from genops.core.decision import Violation
 from genops.core.killswitch import KillSwitch
+from genops.core.learning import Habits
 from genops.core.ledger import LedgerSink
 from genops.core.plan import Plans
 from genops.core.policy import PolicySet
@@ -112,6 +113,7 @@ class Runtime:
     sinks: tuple[LedgerSink, ...] = ()
     seen: SeenResponses = field(default_factory=SeenResponses)
     plans: Plans = field(default_factory=Plans)
+    habits: Habits = field(default_factory=Habits)
     default_output_bound: int = 4096  # tokens reserved when a request states no limit of its own
 
     @property
