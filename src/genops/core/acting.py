@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def act(frame: Frame, decision: Decision) -> Decision:
     """Do to the call of `frame` what `decision` asks for; return the decision on the call as it is sent."""
     actions = decision.notes.actions
     if actions is None:
-        return decision
+        return _redact_always(frame, decision)
     if not frame.changeable:  # what was spent elsewhere, and is only being booked
         return Decision.of(decision.violations, replace(decision.notes, actions=None))
     if actions.reroute is not None and frame.facts.request_model not in (None, actions.reroute):
@@ -31,9 +32,15 @@ def act(frame: Frame, decision: Decision) -> Decision:
         return decision
     if actions.max_output_tokens is not None and not _cap(frame, actions.max_output_tokens):
         return _impossible(decision, "max_output_tokens", "the SDK's method takes no limit of the output")
-    if actions.redact:
-        return _redact(frame, decision, actions)
-    return decision
+    return _redact(frame, decision, actions.redact) if actions.redact else _redact_always(frame, decision)
+
+
+def _redact_always(frame: Frame, decision: Decision) -> Decision:
+    """Take out what the settings want out of every request."""
+    redactor = frame.runtime.redactor
+    if redactor is None or not redactor.always or not frame.changeable or decision.blocked:
+        return decision
+    return _redact(frame, decision, redactor.always)
 
 
 def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
@@ -74,11 +81,11 @@ def limit_output(frame: Frame, limit: int) -> None:
     frame.changes[frame.limit_key] = limit // choices if isinstance(choices, int) and choices > 1 else limit
 
 
-def _redact(frame: Frame, decision: Decision, actions: Actions) -> Decision:
+def _redact(frame: Frame, decision: Decision, kinds: Sequence[str]) -> Decision:
     redactor = frame.runtime.redactor
     if redactor is None:
         return _impossible(decision, "redact", "no redactor is there")
-    redacted = redactor.redact_request(frame.request, actions.redact)
+    redacted = redactor.redact_request(frame.readable_request(), kinds)
     frame.changes.update(redacted.changes)
     frame.redacted, frame.vault = redacted, redacted.vault
     if not redacted.refused:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["CONTENT_ARGUMENTS", "Answer", "input_messages", "output_messages"]
+__all__ = ["CONTENT_ARGUMENTS", "Answer", "input_messages", "iterators_as_lists", "output_messages"]
 
 CONTENT_ARGUMENTS = ("system", "instructions", "messages", "input", "prompt", "contents")
 """The arguments of a request that hold content, with any provider."""
@@ -26,6 +26,13 @@ Message = dict[str, Any]
 def get(value: Any, name: str) -> Any:
     """A key of a mapping or an attribute of an object; None if there is none."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def iterators_as_lists(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that hold content in an iterator, which can be read once, as lists to be sent in their place."""
+    return {
+        name: list(request[name]) for name in CONTENT_ARGUMENTS if hasattr(request.get(name), "__next__")
+    }
 
 
 def input_messages(request: Mapping[str, Any]) -> list[Message]:

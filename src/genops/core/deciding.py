@@ -105,7 +105,7 @@ class Situation:
 
     def _entities(self) -> list[str]:
         redactor = self._frame.runtime.redactor
-        return [] if redactor is None else redactor.entities(self._frame.request)
+        return [] if redactor is None else redactor.entities(self._frame.readable_request())
 
     def _budget_used(self) -> float | None:
         runtime, frame = self._frame.runtime, self._frame

@@ -18,6 +18,7 @@ from genops.core.amounts import actual_of, estimated_usage, used_by
 from genops.core.attribution import Attribution
 from genops.core.budget import UNLIMITED, Account, Reservation
 from genops.core.budgets.plans import BudgetCall
+from genops.core.content import iterators_as_lists
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
 from genops.core.cost_context import CostContext, open_contexts
 from genops.core.decision import Decision
@@ -142,6 +143,14 @@ class Frame:
             blocked.decision = self.decision
             self._refuse(blocked)
             raise blocked
+
+    def readable_request(self) -> Mapping[str, Any]:
+        """The request with its content in lists, so that it can be read and still be sent."""
+        lists = iterators_as_lists(self.request)
+        if lists:
+            self.changes.update(lists)
+            self.request = {**self.request, **lists}
+        return self.request
 
     def _budget_call(self, account: Account) -> BudgetCall:
         """The call as budgets see it: the most it can take, and what such calls take as a rule."""
