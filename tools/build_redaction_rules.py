@@ -1,4 +1,4 @@
-"""Build src/genops/data/redaction_rules.json from spec/redaction/rules.yaml; `--check` says whether it is up to date."""
+"""Build src/genops/data/redaction_rules.json from spec/redaction/rules.yaml; `--check` says if it is up to date."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _rule(rule: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rank(rule: dict[str, Any], entities: dict[str, str]) -> int:
-    """How specific a rule is: 3 an own form, 2 a checked one, 1 announced by a word, 0 a guess from the name of a value."""
+    """How specific a rule is: 3 an own form, 2 a checked one, 1 announced by a word, 0 guessed from a name."""
     if rule["id"].startswith(("assigned", "secret-value")):
         return 0
     if "near" in rule:
