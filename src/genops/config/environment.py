@@ -150,6 +150,9 @@ VARIABLES: Mapping[str, Variable] = {
     "GENOPS_LEDGER_RETENTION_DAYS": Variable(
         "ledger.retention_days", _count, "90", "Days that ledger entries are kept."
     ),
+    "GENOPS_REDACTION_KEY": Variable(
+        "redaction.key", _text, "9f86d081884c7d65", "The key of the redaction action `hash`; 16 characters or more."
+    ),
     "GENOPS_KILL_SWITCH": Variable(
         "kill_switch.stop", _stop, "team=ads", "Stops calls for as long as the process runs: on, or what to stop."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genops.config.redaction import REDACTION
 from genops.config.shapes import (
     Amount,
     Choice,
@@ -136,6 +137,7 @@ SETTINGS = Table(
         "trusted_keys": Names("base64 of a public key", empty=True),
         "kill_switch": Table({"file": Text("~/.genops/kill-switch.yaml")}),
         **BUDGET_KEYS,
+        "redaction": REDACTION,
         **RATE_KEYS,
         "ledger": Table(
             {"enabled": Flag(), "dir": Folder(), "retention_days": Count(1, 90), "fsync": Flag()},

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genops.config.shapes import Choice, Flag, ListOf, MapOf, Names, Shape, Table, Text
+from genops.config.shapes import Choice, Flag, ListOf, MapOf, Names, Table, Text
 from genops.core.errors import ConfigurationError
-from genops.core.redacting import Redaction
 from genops.core.redaction.model import Action, Rule
 
-__all__ = ["REDACTION_KEYS", "RedactionSettings"]
+if TYPE_CHECKING:
+    from genops.core.redacting import Redaction
+
+__all__ = ["REDACTION", "RedactionSettings"]
 
 _SHORTEST_KEY = 16  # bytes
 _CUSTOM = Table(
@@ -25,14 +27,16 @@ _CUSTOM = Table(
     },
     required=("name", "pattern"),
 )
-REDACTION_KEYS: Mapping[str, Shape] = {
-    "requests": Names("all", single=True, empty=True),
-    "actions": MapOf(Choice(tuple(Action))),
-    "key": Text("at least 16 characters, better from GENOPS_REDACTION_KEY"),
-    "custom": ListOf(_CUSTOM),
-    "detectors": Names("phonenumbers", words=("phonenumbers", "presidio"), empty=True),
-    "exports": Flag(),
-}
+REDACTION = Table(
+    {
+        "requests": Names("all", single=True, empty=True),
+        "actions": MapOf(Choice(tuple(Action))),
+        "key": Text("at least 16 characters, better from GENOPS_REDACTION_KEY"),
+        "custom": ListOf(_CUSTOM),
+        "detectors": Names("phonenumbers", words=("phonenumbers", "presidio"), empty=True),
+        "exports": Flag(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,9 @@ class RedactionSettings:
     stated: bool = False
 
     def open(self) -> Redaction:
-        """The redaction that the settings describe. Raises `ConfigurationError`, and `NotInstalled` without its engine."""
+        """The redaction that the settings describe. Raises `ConfigurationError`; `NotInstalled` without its engine."""
+        from genops.core.redacting import Redaction  # it takes a while to load, and most processes redact nothing
+
         if self.key is not None and len(self.key.encode()) < _SHORTEST_KEY:
             raise ConfigurationError(
                 f"redaction.key has {len(self.key.encode())} bytes, which can be guessed.",

@@ -20,6 +20,7 @@ from genops.config.environment import (
 from genops.config.files import Document, find_file, read_file
 from genops.config.keys import ARGUMENTS, ATTRIBUTES, RATE_KEYS, SETTINGS
 from genops.config.policies import find_policy_files, read_policy_file, rule_set
+from genops.config.redaction import RedactionSettings
 from genops.config.shapes import Value
 from genops.core.attribution_rules import AttributionRules
 from genops.core.attribution_values import AttributionSources
@@ -108,6 +109,7 @@ class Settings:
         default_factory=dict
     )  # model_aliases, custom_rates, ...: read by genops.core.rates
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     adapters: AdapterSettings = field(default_factory=AdapterSettings)
@@ -158,6 +160,7 @@ def load(
         policy=_policy(merged, cwd if path is None else path.parent),
         prices={key: merged[key] for key in RATE_KEYS if key in merged},
         budgets=budget_settings(document),
+        redaction=RedactionSettings(**merged.get("redaction", {}), stated="redaction" in merged),
         ledger=LedgerSettings(**merged.get("ledger", {})),
         telemetry=TelemetrySettings(**merged.get("telemetry", {})),
         adapters=AdapterSettings(**merged.get("adapters", {})),

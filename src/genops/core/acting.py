@@ -21,26 +21,19 @@ _DENY_CONTENT = "POLICY_DENY_CONTENT"
 def act(frame: Frame, decision: Decision) -> Decision:
     """Do to the call of `frame` what `decision` asks for; return the decision on the call as it is sent."""
     actions = decision.notes.actions
-    if actions is None:
-        return _redact_always(frame, decision)
-    if not frame.changeable:  # what was spent elsewhere, and is only being booked
+    if actions is not None and not frame.changeable:  # what was spent elsewhere, and is only being booked
         return Decision.of(decision.violations, replace(decision.notes, actions=None))
-    if actions.reroute is not None and frame.facts.request_model not in (None, actions.reroute):
+    if actions is not None and actions.reroute is not None:
         decision = _reroute(frame, decision, actions.reroute)
-    actions = decision.notes.actions
-    if actions is None or decision.blocked:
+        actions = decision.notes.actions
+    if decision.blocked or not frame.changeable:
         return decision
-    if actions.max_output_tokens is not None and not _cap(frame, actions.max_output_tokens):
+    limit = actions.max_output_tokens if actions is not None else None
+    if limit is not None and not _cap(frame, limit):
         return _impossible(decision, "max_output_tokens", "the SDK's method takes no limit of the output")
-    return _redact(frame, decision, actions.redact) if actions.redact else _redact_always(frame, decision)
-
-
-def _redact_always(frame: Frame, decision: Decision) -> Decision:
-    """Take out what the settings want out of every request."""
     redactor = frame.runtime.redactor
-    if redactor is None or not redactor.always or not frame.changeable or decision.blocked:
-        return decision
-    return _redact(frame, decision, redactor.always)
+    kinds = (*(actions.redact if actions is not None else ()), *(redactor.always if redactor is not None else ()))
+    return _redact(frame, decision, kinds) if kinds else decision
 
 
 def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
@@ -48,6 +41,8 @@ def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
 
     It is not sent on to a third: two rules cannot pass a call back and forth.
     """
+    if frame.facts.request_model in (None, model):
+        return decision
     frame.plan = frame.runtime.plans.rerouted(frame.plan, model)
     frame.facts = frame.plan.facts
     frame.changes["model"] = model

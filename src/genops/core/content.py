@@ -30,9 +30,7 @@ def get(value: Any, name: str) -> Any:
 
 def iterators_as_lists(request: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that hold content in an iterator, which can be read once, as lists to be sent in their place."""
-    return {
-        name: list(request[name]) for name in CONTENT_ARGUMENTS if hasattr(request.get(name), "__next__")
-    }
+    return {name: list(request[name]) for name in CONTENT_ARGUMENTS if hasattr(request.get(name), "__next__")}
 
 
 def input_messages(request: Mapping[str, Any]) -> list[Message]:

@@ -37,8 +37,8 @@ class Redacted:
 class Redaction:
     """What the settings say about redaction. Safe to share between threads.
 
-    `actions` are by entity or kind, as `Redactor` takes them; `always` are the entities, or "all", that are taken out of
-    every request. Raises `ConfigurationError`, and `NotInstalled` without the engine.
+    `actions` are by entity or kind, as `Redactor` takes them; `always` are the entities, or "all", that are taken out
+    of every request. Raises `ConfigurationError`, and `NotInstalled` without the engine.
     """
 
     def __init__(
@@ -55,9 +55,7 @@ class Redaction:
         self._detectors = tuple(detectors)
         self._whole = self._redactor(dict(actions or {}), Vault())
         self._actions = {entity: self._whole.action_of(entity) for entity in self._whole.entities}
-        exported = {
-            entity: Action.LABEL if action in _IN_PLACE else action for entity, action in self._actions.items()
-        }
+        exported = {entity: Action.LABEL if action in _IN_PLACE else action for entity, action in self._actions.items()}
         self._exported = self._redactor(exported, None)
         self._finder = self._redactor(dict.fromkeys(self._actions, Action.LABEL), None)
         self._some: dict[tuple[str, ...], Redactor] = {}
@@ -109,9 +107,7 @@ class Redaction:
         found = self._some.get(kinds)
         if found is None:
             self.check(kinds)
-            actions = {
-                entity: action if entity in kinds else Action.ALLOW for entity, action in self._actions.items()
-            }
+            actions = {entity: action if entity in kinds else Action.ALLOW for entity, action in self._actions.items()}
             found = self._some[kinds] = self._redactor(actions, Vault())
         return found
 

@@ -76,18 +76,32 @@ class RuleSource(Protocol):
 
 
 class RedactedRequest(Protocol):
-    """A request after redaction: the arguments that change, what was found, and what must not be sent at all."""
+    """A request after redaction: the arguments that change, what was found, and what must not be sent at all.
 
-    changes: Mapping[str, Any]
-    counts: Mapping[str, int]
-    refused: Sequence[str]
-    vault: Any  # of the tokens in the request; None if there are none
+    `vault` knows what the tokens in the request stand for; None if there are none.
+    """
+
+    @property
+    def changes(self) -> Mapping[str, Any]: ...
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+    @property
+    def refused(self) -> Sequence[str]: ...
+
+    @property
+    def vault(self) -> Any: ...
 
 
 class RequestRedactor(Protocol):
-    """Finds personal data and secrets in requests and in what is exported, and takes them out."""
+    """Finds personal data and secrets in requests and in what is exported, and takes them out.
 
-    always: Sequence[str]  # what is redacted in every request, whatever the rules say
+    `always` is what is taken out of every request, whatever the rules say.
+    """
+
+    @property
+    def always(self) -> Sequence[str]: ...
 
     def redact(self, value: Any) -> Any: ...
 

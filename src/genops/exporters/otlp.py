@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import _logs, metrics, trace
@@ -17,33 +18,39 @@ __all__ = ["configure_otlp_exporter", "set_up_if_absent"]
 _log = logging.getLogger(__name__)
 
 
-def set_up_if_absent(settings: Settings) -> str | None:
+def set_up_if_absent(settings: Settings, redact: Callable[[Any], Any] | None = None) -> str | None:
     """Set up tracing, metrics and logs if the application has none; return where they go, None for nowhere.
 
-    Without an OTLP endpoint in the environment and without `telemetry.console`, nothing is set up.
+    Without an OTLP endpoint in the environment and without `telemetry.console`, nothing is set up. `redact` is applied
+    to whatever is exported, also by other instrumentations.
     """
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return "the application's own OpenTelemetry providers"
     if settings.telemetry.console:
-        _install(_console(), None, None)
+        _install(_console(), None, None, redact)
         return "the console"
     environment = detect_otel_environment()
     if not environment.has_endpoint:
         return None
     try:
-        return configure_otlp_exporter(settings=settings)
+        return configure_otlp_exporter(settings=settings, redact=redact)
     except NotInstalled as problem:
         _log.warning("%s", problem)
         return None
 
 
 def configure_otlp_exporter(
-    endpoint: str | None = None, *, headers: dict[str, str] | None = None, settings: Settings | None = None
+    endpoint: str | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    settings: Settings | None = None,
+    redact: Callable[[Any], Any] | None = None,
 ) -> str:
     """Export spans, metrics and logs by OTLP over HTTP and return where to.
 
     `endpoint` is the base URL of a backend or Collector, e.g. http://localhost:4318; left out, the standard variables
-    `OTEL_EXPORTER_OTLP_*` decide. Raises `NotInstalled` without the `otlp` extra.
+    `OTEL_EXPORTER_OTLP_*` decide. `redact` gives a value without what must not leave the process. Raises `NotInstalled`
+    without the `otlp` extra.
     """
     settings = settings or Settings()
     exporters = []
@@ -56,7 +63,8 @@ def configure_otlp_exporter(
             arguments["headers"] = headers
         exporters.append(_exporter(signal, name)(**arguments))
     spans, readings, records = exporters
-    _install(spans, readings if settings.telemetry.metrics else None, records if settings.telemetry.logs else None)
+    readings = readings if settings.telemetry.metrics else None
+    _install(spans, readings, records if settings.telemetry.logs else None, redact)
     return endpoint or detect_otel_environment().traces_endpoint or "http://localhost:4318"
 
 
@@ -77,7 +85,7 @@ def _console() -> Any:
     return ConsoleSpanExporter()
 
 
-def _install(spans: Any, readings: Any, records: Any) -> None:
+def _install(spans: Any, readings: Any, records: Any, redact: Callable[[Any], Any] | None) -> None:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
     from opentelemetry.sdk.metrics import MeterProvider
@@ -85,6 +93,11 @@ def _install(spans: Any, readings: Any, records: Any) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    if redact is not None:
+        from genops.exporters.redacting import RedactingLogExporter, RedactingSpanExporter
+
+        spans = RedactingSpanExporter(spans, redact)
+        records = RedactingLogExporter(records, redact) if records is not None else None
     tracers = TracerProvider()
     tracers.add_span_processor(BatchSpanProcessor(spans))
     trace.set_tracer_provider(tracers)

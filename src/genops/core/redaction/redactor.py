@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 from collections import Counter
@@ -58,6 +59,21 @@ class Redactor:
     def version(self) -> str:
         """The version of the rules."""
         return self._rules.version
+
+    @property
+    def entities(self) -> Mapping[str, Kind]:
+        """What can be found, and whose harm it is when it gets out."""
+        return dict(self._kinds)
+
+    def action_of(self, entity: str) -> Action:
+        """What happens to a find of `entity`."""
+        return self._actions[entity]
+
+    def with_vault(self, vault: Vault) -> Redactor:
+        """The same redactor with another vault: the tokens of one call are of no use to the next."""
+        other = copy.copy(self)
+        other._vault = vault
+        return other
 
     def find(self, text: str) -> list[Find]:
         """What is acted on in `text`, in order and without overlaps; positions are in characters."""

@@ -59,16 +59,18 @@ class RuleSet:
         self.flags = dict(flags or {})
         _refuse_duplicates(self.rules)
         _refuse_strays(self.exemptions, self.rules)
-        self._index = Index(
-            (rule.match, _Compiled(rule, compile_condition(rule.condition, rule.source))) for rule in self.rules
-        )
+        self._compiled = [_Compiled(rule, compile_condition(rule.condition, rule.source)) for rule in self.rules]
+        self._index = Index((each.rule.match, each) for each in self._compiled)
         self._batches: dict[tuple[str, ...], Condition] = {}
         self.version = _version(self.rules, self.exemptions, self.flags)
 
     @property
-    def may_act(self) -> bool:
-        """Whether some rule changes calls instead of refusing them."""
-        return any(rule.actions is not None for rule in self.rules)
+    def redacts(self) -> bool:
+        """Whether some rule looks for personal data and secrets, or takes them out: that needs a redactor."""
+        return any(
+            "entities" in each.condition.reads or (each.rule.actions is not None and each.rule.actions.redact)
+            for each in self._compiled
+        )
 
     def current(self, now_ns: int) -> RuleSet:
         """These rules, at any time: a rule set is the simplest source of rules."""

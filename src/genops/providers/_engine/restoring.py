@@ -34,7 +34,7 @@ class Vault(Protocol):
 
     def restore(self, text: str) -> str: ...
 
-    def restorer(self) -> TextRestorer: ...
+    def stream(self) -> TextRestorer: ...
 
 
 @never_raises
@@ -136,7 +136,7 @@ class StreamRestorer:
             place = (*apart, *path)
             seen.add(place)
             if place not in self._held:
-                self._held[place] = self._vault.restorer()
+                self._held[place] = self._vault.stream()
             holder[key] = self._held[place].feed(text)
             self._last[place] = (chunk, path)
         return [*self._flush(self._held.keys() - seen), chunk]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
@@ -20,9 +20,11 @@ from genops.core.budget import Account
 from genops.core.budgets.alerts import BudgetAlert
 from genops.core.budgets.engine import BudgetEngine
 from genops.core.budgets.outage import Outage, worst_overspend
+from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerSink
 from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
+from genops.core.rules.ruleset import RuleSet
 from genops.core.runtime import Runtime, current_runtime, install_runtime
 from genops.core.telemetry import Telemetry
 from genops.exporters import otlp
@@ -33,6 +35,9 @@ from genops.stores import open_ledger
 from genops.stores.budgets import open_budget_store
 from genops.stores.budgets.leases import LeasingStore
 from genops.stores.budgets.owed import FileOwedJournal
+
+if TYPE_CHECKING:
+    from genops.core.redacting import Redaction
 
 __all__ = ["Status", "auto_instrument", "configure", "status", "uninstrument"]
 
@@ -79,20 +84,10 @@ def configure(
     attribution.set_base(loaded.attribution)
     baggage.enable(loaded.baggage) if loaded.baggage else baggage.disable()
     _exporting_to = None
+    redaction = _redaction(loaded)
     if loaded.telemetry.enabled and tracer_provider is None:
-        _exporting_to = otlp.set_up_if_absent(loaded)
-    previous = install_runtime(_runtime(loaded, tracer_provider, meter_provider, logger_provider))
-    _ledger_dir = loaded.ledger.dir if loaded.ledger.enabled else None
-    if previous is not None:
-        previous.close()
-    return loaded
-
-
-def _runtime(loaded: Settings, tracer_provider: Any, meter_provider: Any, logger_provider: Any) -> Runtime:
-    sinks: tuple[LedgerSink, ...] = ()
-    if loaded.ledger.enabled:
-        ledger = open_ledger(loaded.ledger.dir, retention_days=loaded.ledger.retention_days, fsync=loaded.ledger.fsync)
-        sinks = (ledger,)
+        exported = redaction.redact if redaction is not None and loaded.redaction.exports else None
+        _exporting_to = otlp.set_up_if_absent(loaded, exported)
     telemetry = Telemetry(
         tracer_provider=tracer_provider,
         meter_provider=meter_provider,
@@ -100,18 +95,58 @@ def _runtime(loaded: Settings, tracer_provider: Any, meter_provider: Any, logger
         with_metrics=loaded.telemetry.metrics,
         with_logs=loaded.telemetry.logs,
         cardinality_limit=loaded.telemetry.cardinality_limit,
+        content=redaction.redact if redaction is not None and loaded.telemetry.content else None,
     )
+    previous = install_runtime(_runtime(loaded, telemetry, redaction))
+    _ledger_dir = loaded.ledger.dir if loaded.ledger.enabled else None
+    if previous is not None:
+        previous.close()
+    return loaded
+
+
+def _runtime(loaded: Settings, telemetry: Telemetry, redaction: Redaction | None) -> Runtime:
+    sinks: tuple[LedgerSink, ...] = ()
+    if loaded.ledger.enabled:
+        ledger = open_ledger(loaded.ledger.dir, retention_days=loaded.ledger.retention_days, fsync=loaded.ledger.fsync)
+        sinks = (ledger,)
     return Runtime(
         book=PriceBook.default(Rates.parse(loaded.prices)),
         telemetry=telemetry,
         clock=lambda: datetime.now(UTC),
         policies=loaded.policies,
-        policy_rules=WatchedRules(loaded.policy.load) if loaded.policy.files else None,
+        policy_rules=_watched(loaded, redaction) if loaded.policy.files else None,
+        redactor=redaction,
         kill_switch=FileKillSwitch(loaded.policy.kill_switch, loaded.policy.stop),
         rules=loaded.rules,
         sinks=sinks,
         account=_account(loaded, telemetry),
     )
+
+
+def _redaction(loaded: Settings) -> Redaction | None:
+    """The redaction of the settings; None if nothing asks for one. Content is never exported without it."""
+    needed = loaded.redaction.stated or loaded.telemetry.content
+    if not needed and loaded.policy.files:
+        needed = loaded.policy.load()[0].redacts
+    return loaded.redaction.open() if needed else None
+
+
+def _watched(loaded: Settings, redaction: Redaction | None) -> WatchedRules:
+    """The policy files, in force from now on. Rules that redact need a redaction, also when they come later."""
+
+    def load() -> tuple[RuleSet, tuple[Path, ...]]:
+        rules, files = loaded.policy.load()
+        if rules.redacts and redaction is None:
+            raise ConfigurationError(
+                "a rule redacts, and this process was started without redaction.",
+                fix="redaction: {requests: []} in genops.yaml, and start it again",
+            )
+        for rule in rules.rules:
+            if redaction is not None and rule.actions is not None:
+                redaction.check(rule.actions.redact)
+        return rules, files
+
+    return WatchedRules(load)
 
 
 def _account(loaded: Settings, telemetry: Telemetry) -> Account | None:
