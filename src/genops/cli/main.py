@@ -12,7 +12,7 @@ from genops.core.errors import GenOpsError
 
 __all__ = ["make_app", "run"]
 
-COMMANDS = ("validate", "costs", "budgets", "prices", "conformance", "demo", "launch", "version")
+COMMANDS = ("validate", "costs", "budgets", "prices", "redaction", "conformance", "demo", "launch", "version")
 _HELP = "Governance for AI: what was spent, for whom, and was it allowed. Start with `genops demo`."
 
 
