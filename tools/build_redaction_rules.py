@@ -61,8 +61,8 @@ def _key_rule(row: list[Any], alphabets: dict[str, str]) -> dict[str, Any]:
         "entity": "API_KEY",
         "pattern": f"{lead}(?:{starts}){alphabets[alphabet]}{count}",
         "boundary": "token",
-        "validate": "entropy",
-        "min": 1.5 if alphabet in ("hex", "hexdash") else 2.0,
+        "validate": "key",
+        "min": 2.5,
         "rank": 3,
     }
 

@@ -13,16 +13,8 @@ from genops.core.errors import GenOpsError
 __all__ = ["make_app", "run"]
 
 COMMANDS = (
-    "validate",
-    "costs",
-    "budgets",
-    "policy",
-    "kill_switch",
-    "prices",
-    "conformance",
-    "demo",
-    "launch",
-    "version",
+    *("validate", "costs", "budgets", "policy", "kill_switch", "redaction", "prices"),
+    *("conformance", "demo", "launch", "version"),
 )
 _HELP = "Governance for AI: what was spent, for whom, and was it allowed. Start with `genops demo`."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -9,6 +10,7 @@ __all__ = ["BOUNDARIES", "Boundary"]
 
 Boundary = Callable[[str, int, int], bool]
 
+_MORE = ("@", "|", ":", "%", "$")
 _JOINS = "-./:,_#"
 
 
@@ -44,7 +46,54 @@ def _group(text: str, start: int, end: int) -> bool:
 def _token(text: str, start: int, end: int) -> bool:
     """Not a part of a longer run of letters and digits; an escaped line end (`\\n`) before it is no letter."""
     before = _ascii_word(text, start - 1) and text[max(start - 2, 0) : start - 1] != "\\"
+    before = before or (text[start - 1 : start] in ("-", ".") and _ascii_word(text, start - 2))
     return not (before or _ascii_word(text, end))
+
+
+_NAME = re.compile(
+    r"([A-Za-z][\w.-]*(?: (?:key|token|secret|api|access|auth|bot|client)){0,2})\W{1,14}(?:\w{1,10}\W{1,9})?$", re.I
+)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_PUBLIC = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    id ids name version hash url uri path type count index date event vault public foreign primary csrf frame
+    keyframe results length size column field label status host endpoint region bucket namespace scope expiry
+    expires issuer pairs limit usage used format stats accessor selector credentialsid
+    """,
+    )
+)
+_SECRETIVE = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    access adafruit adobe airtable algolia alibaba api apikey artifactory asana atlassian auth authorization beamer
+    bearer bintray bird bitbucket bittrex buildkite circleci client cloudflare codecov cohere coinbase confluence
+    confluent contentful credential credentials creds databricks datadog discord droneci dropbox etsy facebook
+    fastly finicity finnhub flickr freshbooks gitter hubspot intercom jfrog jira jwt key keys kraken kucoin
+    launchdarkly license linkedin lob looker mailchimp mailgun mapbox mattermost maxmind meraki messagebird netlify
+    newrelic nytimes oauth okta openai passwd password pat plaid privateai rapidapi relic secret secrets sendbird
+    sentry shopify snyk sonar square squarespace stripe sumo telegram token tokens travis twilio twitch twitter
+    typeform webhook xray yandex zapier zendesk
+    """,
+    )
+)
+
+
+def _named(text: str, start: int, end: int) -> bool:
+    """The value of something that is a secret by its name: `api_token`, but not `tokenVersion` or `monkeys`."""
+    if _ascii_word(text, end) or (text[end : end + 1] in _MORE and _ascii_word(text, end + 1)):
+        return False
+    match = _NAME.search(text, max(start - 90, 0), start)
+    if match is None:
+        return True
+    parts = [part.lower() for part in _PARTS.findall(match[0])]
+    return not _PUBLIC.intersection(parts) and any(_secretive(part) for part in parts)
+
+
+def _secretive(part: str) -> bool:
+    return part in _SECRETIVE or part.endswith(("token", "secret", "apikey", "accesskey", "secretkey", "privatekey"))
 
 
 def _email(text: str, start: int, end: int) -> bool:
@@ -73,5 +122,13 @@ def _digit(text: str, at: int) -> bool:
 
 
 BOUNDARIES: Mapping[str, Boundary] = MappingProxyType(
-    {"word": _word, "number": _number, "group": _group, "token": _token, "email": _email, "ipv6": _ipv6}
+    {
+        "word": _word,
+        "number": _number,
+        "group": _group,
+        "token": _token,
+        "email": _email,
+        "named": _named,
+        "ipv6": _ipv6,
+    }
 )

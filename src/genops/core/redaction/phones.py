@@ -10,10 +10,13 @@ __all__ = ["PHONES"]
 
 # The calling codes that ITU-T E.164 assigns, by length.
 _CODES = frozenset(
-    """
+    re.findall(
+        r"\S+",
+        """
     1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84
     86 90 91 92 93 94 95 98 211 212 213 216 218 880 886 888
-    """.split()
+    """,
+    )
 ) | frozenset(
     str(code)
     for first, last in (

@@ -33,10 +33,13 @@ _IBAN_LENGTHS = {
     )
 }
 _FILES = frozenset(
-    """
+    re.findall(
+        r"\S+",
+        """
     png jpg jpeg gif svg webp css js ts tsx jsx py go rs java md json yaml yml html htm xml txt csv pdf mp4 mp3 so
     dll exe zip gz lock toml ini cfg conf local service target timer sock
-    """.split()
+    """,
+    )
 )
 _PLACEHOLDER = re.compile(
     r"(?i)(?:^|[^a-z])(?:example|placeholder|changeme|change[_-]?me|redacted|undefined|null|none|insert|replace|dummy)|"
@@ -47,6 +50,17 @@ _CODE = re.compile(
     r"\d+(?:[.:/-]\d+)*|v?\d+\.\d+.*|[A-Za-z]+[a-z]/[\w./-]*)$"
 )
 _TWO_WORDS = re.compile(r" [a-z]{4} [a-z]{4}\b")  # what a stream takes for a gap, see streams.py
+_NOT_RANDOM = re.compile(
+    r"==.|\d\.\d+\.\d|=[a-z]+$|^[\w-]+(?:\.[\w-]+)+\.[a-z]{2,6}(?::\d+)?$|^(?:[a-z]+\d?-)+\d+$|-\d+\.\d+$"
+)
+_TRIVIAL = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    password pass passwd pwd secret token test user username key pw
+    """,
+    )
+)
 _UUID = re.compile(r"(?i)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
@@ -138,8 +152,24 @@ def _jwt(value: str, _: float) -> int:
     return len(value) if isinstance(header, dict) and ("alg" in header or "typ" in header) else 0
 
 
+def _jwt_base64(value: str, _: float) -> int:
+    """A token that was encoded once more, as in a Kubernetes secret."""
+    try:
+        plain = base64.b64decode(value[: len(value) // 4 * 4])
+    except (ValueError, binascii.Error):
+        return 0
+    return len(value) if plain.startswith(b"eyJ") and b"." in plain else 0
+
+
 def _entropy(value: str, minimum: float) -> int:
     return len(value) if entropy_of(value) >= minimum and not _placeholder(value) else 0
+
+
+def _key(value: str, minimum: float) -> int:
+    """A vendor's key: random, with digits in it."""
+    digits = sum(char.isdigit() for char in value[4:])
+    mixed = re.search(r"[a-z][A-Z]", value[4:]) is not None and len(value) > 30
+    return _entropy(value, minimum) if digits >= (2 if len(value) > 20 else 1) or mixed else 0
 
 
 def _mixed(value: str, _: float) -> int:
@@ -164,7 +194,7 @@ def _assigned(value: str, minimum: float) -> int:
         return 0
     if _UUID.match(kept):
         return len(kept)
-    if _CODE.match(kept) and not _scrambled(kept):
+    if _NOT_RANDOM.search(kept) or (_CODE.match(kept) and not _scrambled(kept)):
         return 0
     return len(kept)
 
@@ -190,17 +220,10 @@ def _password(value: str, _: float) -> int:
 
 
 def _url_password(value: str, _: float) -> int:
-    return (
-        0
-        if _placeholder(value)
-        or value.lower() in ("password", "pass", "passwd", "pwd", "secret")
-        or value.startswith(("$", "{", "%"))
-        else len(value)
-    )
-
-
-def _curl_password(value: str, _: float) -> int:
-    return 0 if _placeholder(value) or value.startswith(("$", "{", "%", "<")) else len(value)
+    """A password in a place that holds nothing else, so that a weak one counts too; variables and samples do not."""
+    if _placeholder(value) or value.lower() in _TRIVIAL or value[0] in "${%<" or len(set(value)) < 2:
+        return 0
+    return len(value)
 
 
 def _basic_auth(value: str, _: float) -> int:
@@ -221,12 +244,13 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
         "ipv6": _ipv6,
         "jwt": _jwt,
         "entropy": _entropy,
+        "key": _key,
+        "jwt_base64": _jwt_base64,
         "mixed": _mixed,
         "aws_key": _aws_key,
         "assigned": _assigned,
         "password": _password,
         "url_password": _url_password,
-        "curl_password": _curl_password,
         "basic_auth": _basic_auth,
     }
     | {name: (lambda value, _, check=check: len(value) if check(value) else 0) for name, check in NATIONAL.items()}

@@ -16,11 +16,14 @@ __all__ = ["redact_nested"]
 
 # What these hold is the protocol's, not the user's, as long as they stand in a message and not in a tool's arguments.
 _PROTOCOL = frozenset(
-    """
+    re.findall(
+        r"\S+",
+        """
     role type id model object index finish_reason stop_reason tool_call_id tool_use_id call_id item_id mime_type
     media_type response_id previous_response_id system_fingerprint service_tier status created logprobs
     encrypted_content
-    """.split()
+    """,
+    )
 )
 _ARGUMENTS = frozenset(("arguments", "args", "input", "parameters"))
 _DATA_URL = re.compile(r"^data:[0-9A-Za-z.+/-]{0,100}(?:;[0-9A-Za-z=-]{1,60}){0,4};base64,")
