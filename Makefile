@@ -48,11 +48,13 @@ types: setup ## Types, strict
 
 generate: setup ## Names, prices, usage shapes and reference pages from spec/
 	$(BIN)/python tools/build_usage_shapes.py
+	$(BIN)/python tools/build_redaction_rules.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/generate.py
 
 check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/build_usage_shapes.py --check
+	$(BIN)/python tools/build_redaction_rules.py --check
 	$(BIN)/python tools/build_prices.py --check
 	$(BIN)/python tools/generate.py --check
 

@@ -44,7 +44,7 @@ def _rank(rule: dict[str, Any], entities: dict[str, str]) -> int:
     if rule["id"].startswith(("assigned", "secret-value")):
         return 0
     if "near" in rule:
-        return 1
+        return 2 if rule["entity"] == "NATIONAL_ID" and "validate" in rule else 1
     if entities[rule["entity"]] == "secret":
         return 3
     return 1 if rule["entity"] == "PHONE" else 2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -66,7 +66,7 @@ def streamed(redactor: Redactor, text: str, cuts: list[int]) -> str:
     """What comes out when `text` goes in in pieces."""
     stream = redactor.stream()
     places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    pieces = [stream.feed(text[start:end]) for start, end in itertools.pairwise(places)]
+    pieces = [stream.feed(text[start:end]) for start, end in pairwise(places)]
     return "".join(pieces) + stream.finish()
 
 
@@ -88,7 +88,7 @@ def test_plain_words_do_not_wait_for_the_end() -> None:
     """Text leaves at a gap between two plain words."""
     stream = REDACTOR.stream()
 
-    assert "there was once a " == stream.feed("there was once a king who")[:17]
+    assert "there was once some " == stream.feed("there was once some king who")
 
 
 def test_counts_and_blocks_are_those_of_the_whole() -> None:
@@ -121,6 +121,6 @@ def test_tokens_are_restored_from_a_stream_cut_anywhere(seed: int) -> None:
     sent = redactor.redact(text).text
     stream = vault.stream()
     cuts = sorted(random.Random(seed).sample(range(len(sent)), 8))
-    pieces = [stream.feed(sent[start:end]) for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
+    pieces = [stream.feed(sent[start:end]) for start, end in pairwise([0, *cuts, len(sent)])]
 
     assert (text, False) == ("".join(pieces) + stream.finish(), "jane" in sent)

@@ -167,9 +167,8 @@ def _entropy(value: str, minimum: float) -> int:
 
 def _key(value: str, minimum: float) -> int:
     """A vendor's key: random, with digits in it."""
-    digits = sum(char.isdigit() for char in value[4:])
-    mixed = re.search(r"[a-z][A-Z]", value[4:]) is not None and len(value) > 30
-    return _entropy(value, minimum) if digits >= (2 if len(value) > 20 else 1) or mixed else 0
+    mixed = any(char.isdigit() for char in value[4:]) or re.search(r"[a-z][A-Z]", value[4:]) is not None
+    return _entropy(value, minimum) if mixed else 0
 
 
 def _mixed(value: str, _: float) -> int:
@@ -190,7 +189,7 @@ def _assigned(value: str, minimum: float) -> int:
     kept = value.rstrip(".:,!|")
     if len(kept) < 10 or entropy_of(kept) < minimum or _placeholder(kept):
         return 0
-    if not any(char.isdigit() for char in kept):
+    if not any(char.isdigit() for char in kept) and not (len(kept) >= 20 and _scrambled(kept)):
         return 0
     if _UUID.match(kept):
         return len(kept)
@@ -200,9 +199,12 @@ def _assigned(value: str, minimum: float) -> int:
 
 
 def _scrambled(value: str) -> bool:
-    """Letters and digits in turns, as in a key, and unlike `user_id_2` or `sha256sum`."""
-    turns = len(re.findall(r"[A-Za-z][0-9]|[0-9][A-Za-z]", value))
-    return turns >= 3 and turns * 8 >= len(value) - 8
+    """Letters, cases and digits in turns, as in a key, and unlike `user_id_2`, `sha256sum` or `getUserToken`."""
+    turns = len(re.findall(r"[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z])", value))
+    if turns >= 3 and turns * 8 >= len(value) - 8:
+        return True
+    turns += len(re.findall(r"[a-z](?=[A-Z])|[A-Z](?=[A-Z])", value))
+    return any(char.islower() for char in value) and turns >= 5 and turns * 10 >= len(value) * 3
 
 
 def _password(value: str, _: float) -> int:
