@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from genops.testing.conformance import check
 from genops.testing.replay import Exchange, Received, ReplayServer
 
 ADDRESS, IBAN = "ada.lovelace@example.org", "DE89 3704 0044 0532 0130 00"
-KEY = "sk-ant-api03-" + "Zk3" * 31 + "AA"
+KEY = "sk-ant-api03-" + base64.urlsafe_b64encode(hashlib.sha512(b"test").digest() + b"12345").decode()[:93] + "AA"
 PROMPT = f"Write to {ADDRESS} about the account {IBAN}, please."
 CHAT, STREAM = "openai-chat-once-0b39ae08eb", "openai-chat-stream-7447f09117"
 

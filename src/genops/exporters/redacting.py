@@ -64,13 +64,14 @@ class RedactingSpanExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
     def _redacted(self, span: ReadableSpan) -> ReadableSpan:
-        attributes = redacted_attributes(span.attributes, self._redact)
+        given = span.attributes  # a new view each time it is asked for
+        attributes = redacted_attributes(given, self._redact)
         events = [self._event(event) for event in span.events]
         links = [self._link(link) for link in span.links]
         said = span.status.description
         description = self._redact(said) if said else said
         same_parts = all(map(_is, events, span.events)) and all(map(_is, links, span.links))
-        if attributes is span.attributes and same_parts and description is said:
+        if attributes is given and same_parts and description is said:
             return span
         return ReadableSpan(
             name=span.name,
@@ -88,12 +89,14 @@ class RedactingSpanExporter(SpanExporter):
         )
 
     def _event(self, event: Event) -> Event:
-        attributes = redacted_attributes(event.attributes, self._redact)
-        return event if attributes is event.attributes else Event(event.name, attributes, event.timestamp)
+        given = event.attributes
+        attributes = redacted_attributes(given, self._redact)
+        return event if attributes is given else Event(event.name, attributes, event.timestamp)
 
     def _link(self, link: Link) -> Link:
-        attributes = redacted_attributes(link.attributes, self._redact)
-        return link if attributes is link.attributes else Link(link.context, attributes)
+        given = link.attributes
+        attributes = redacted_attributes(given, self._redact)
+        return link if attributes is given else Link(link.context, attributes)
 
 
 def _is(one: object, other: object) -> bool:
@@ -119,9 +122,10 @@ class RedactingLogExporter:
 
     def _redacted(self, data: Any) -> Any:
         record = data.log_record
-        attributes = redacted_attributes(record.attributes, self._redact)
+        given = record.attributes
+        attributes = redacted_attributes(given, self._redact)
         body = self._redact(record.body) if isinstance(record.body, str | list | tuple | dict) else record.body
-        if attributes is record.attributes and body is record.body:
+        if attributes is given and body is record.body:
             return data
         changed = copy.copy(record)
         changed.attributes, changed.body = attributes, body

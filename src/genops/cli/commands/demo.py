@@ -44,10 +44,12 @@ def demo(
     ] = None,
 ) -> None:
     """Run a small multi-team application, governed, and show what it cost and for whom."""
-    missing = [name for name in ("openai", "anthropic") if importlib.util.find_spec(name) is None]
+    needed = ("openai", "anthropic", "cel_expr_python", "re2")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise NotInstalled(
-            f"the demo calls the real SDKs, and {', '.join(missing)} is missing.", fix="pip install 'genops-ai[all]'"
+            f"the demo calls the real SDKs with policies and redaction, and {', '.join(missing)} is missing.",
+            fix="pip install 'genops-ai[all]'",
         )
     directory = ledger or Path(tempfile.mkdtemp(prefix="genops-demo-"))
     console = Console()
@@ -59,6 +61,7 @@ def demo(
         print_costs(console, entries, (column,))
     _print_refusals(console, refused, failed)
     _print_budgets(console, entries, spans)
+    _print_changes(console, spans)
     _print_span(console, spans)
     agrees = _print_agreement(console, entries, spans)
     console.print("\n[bold]Next[/]")
@@ -75,8 +78,9 @@ def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], lis
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    console.print(f"[bold]Settings[/] ({_SETTINGS.name})")
-    console.print(_SETTINGS.read_text(), style="dim", highlight=False, markup=False, soft_wrap=True)
+    for file in (_SETTINGS, _SETTINGS.with_name("policies.yaml")):
+        console.print(f"[bold]Settings[/] ({file.name})")
+        console.print(file.read_text(), style="dim", highlight=False, markup=False, soft_wrap=True)
     with demo_server() as server:
         genops.auto_instrument(_SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
         application = Application(server.url)
@@ -117,6 +121,22 @@ def _print_budgets(console: Console, entries: list[LedgerEntry], spans: Sequence
     if fitted:
         down_to = f"{len(fitted)}, with output limits down to {min(fitted)} tokens"
         console.print(f"[bold]Made to fit[/] what support had left: {down_to}", highlight=False, soft_wrap=True)
+
+
+def _print_changes(console: Console, spans: Sequence[ReadableSpan]) -> None:
+    """What rules did to requests instead of refusing them."""
+    rerouted: Counter[str] = Counter()
+    redacted: Counter[str] = Counter()
+    for span in spans:
+        found = span.attributes or {}
+        if s.GENOPS_POLICY_ORIGINAL_MODEL in found:
+            rerouted[f"{found[s.GENOPS_POLICY_ORIGINAL_MODEL]!s} to {found[s.GEN_AI_REQUEST_MODEL]!s}"] += 1
+        for each in found.get(s.GENOPS_REDACTION_ENTITIES, ()):  # type: ignore[union-attr]  # a list of texts
+            entity, _, count = str(each).partition("=")
+            redacted[entity] += int(count)
+    for title, counts in (("Sent to another model", rerouted), ("Taken out of requests", redacted)):
+        said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        console.print(f"[bold]{title}[/]: {counts.total()} ({said})", highlight=False)
 
 
 def _print_span(console: Console, spans: Sequence[ReadableSpan]) -> None:

@@ -14,6 +14,7 @@ import genops
 __all__ = ["TICKET_LIMITS", "Application"]
 
 TICKET_LIMITS = (1024, 512)  # output tokens that the first and the second answer to a ticket may take
+_TICKET = "Help me, I am ada.lovelace@example.org and paid with 4111 1111 1111 1111."
 _CUSTOMERS = ("acme", "globex", "initech", "umbrella")
 
 
@@ -59,7 +60,7 @@ class Application:
 
     def _answer_ticket(self) -> None:
         self._anthropic.messages.create(
-            model="claude-3-7-sonnet-20250219", max_tokens=TICKET_LIMITS[0], messages=_say("Help me.")
+            model="claude-3-7-sonnet-20250219", max_tokens=TICKET_LIMITS[0], messages=_say(_TICKET)
         )
         with self._anthropic.messages.stream(
             model="claude-sonnet-4-5", max_tokens=TICKET_LIMITS[1], messages=_say("And then?")
@@ -83,7 +84,7 @@ class Application:
             await asyncio.gather(*(client.chat.completions.create(model=model, messages=messages) for _ in range(2)))
 
     def _write_copy(self) -> None:
-        stream = self._openai.chat.completions.create(model="gpt-4o-mini", messages=_say("Sell."), stream=True)
+        stream = self._openai.chat.completions.create(model="gpt-4o", messages=_say("Sell."), stream=True)
         with stream:
             for number, _ in enumerate(stream):
                 if number == 2:
