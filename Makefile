@@ -31,7 +31,7 @@ test-oldest: setup .venv-oldest/.installed ## The adapters against the oldest SD
 .venv-oldest/.installed: pyproject.toml tests/adapters/oldest.txt
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-oldest/bin/python -m pip install --quiet -r tests/adapters/oldest.txt -e '.[cli,policy]' --group dev
+	.venv-oldest/bin/python -m pip install --quiet -r tests/adapters/oldest.txt -e '.[cli,policy,redaction]' --group dev
 	@touch $@
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir

@@ -1,9 +1,10 @@
 """What a reservation and its settlement cost, by store: p50 and p99 in microseconds, and the spend under eight processes.
 
-python bench/budgets/run.py [--seconds 3] [--redis URL] [--only memory,sqlite]
+python bench/budgets/run.py [--seconds 3] [--redis URL] [--only memory,sqlite] [--litellm PYTHON]
 
 A call stands on four budgets (org, team, customer, feature). Redis is a server of its own on a free port unless a URL is
-given; without redis-server on the path it is left out, and the output says so.
+given; without redis-server on the path it is left out, and the output says so. `--litellm` names the Python of an
+environment with litellm, whose BudgetManager does the same work beside it.
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--redis")
     parser.add_argument("--only", default="memory,sqlite,redis")
+    parser.add_argument("--litellm")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",")
     with tempfile.TemporaryDirectory() as folder:
@@ -153,6 +155,12 @@ def main() -> None:
                 rows[f"{name}, 8 processes on 1 USD"] = contended(
                     url if name == "redis" else f"sqlite:{folder}/dollar.db"
                 )
+        if arguments.litellm:
+            script = [arguments.litellm, str(Path(__file__).with_name("litellm_manager.py"))]
+            done = subprocess.run(
+                [*script, "--seconds", str(arguments.seconds)], stdout=subprocess.PIPE, text=True, check=True
+            )
+            rows |= json.loads(done.stdout.strip().splitlines()[-1])
         if started:
             started[1].terminate()
             started[1].wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from genops.config.engines import EngineShape
 from genops.config.redaction import REDACTION
 from genops.config.shapes import (
     Amount,
@@ -134,6 +135,7 @@ SETTINGS = Table(
         ),
         "policies": ListOf(PolicyShape()),
         "policy_files": Names("policies/*.yaml", empty=True),
+        "policy_engines": ListOf(EngineShape()),
         "trusted_keys": Names("base64 of a public key", empty=True),
         "kill_switch": Table({"file": Text("~/.genops/kill-switch.yaml")}),
         **BUDGET_KEYS,

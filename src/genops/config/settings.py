@@ -10,6 +10,7 @@ from typing import Any
 
 from genops.config.budgets import BudgetSettings, budget_settings
 from genops.config.derive import derive
+from genops.config.engines import EngineSettings
 from genops.config.environment import (
     OtelEnvironment,
     detect_otel_environment,
@@ -76,6 +77,7 @@ class PolicySettings:
     base: Path = field(default_factory=Path.cwd)
     trusted_keys: tuple[str, ...] = ()
     kill_switch: Path = field(default_factory=lambda: Path.home() / ".genops" / KILL_SWITCH_FILE)
+    engines: tuple[EngineSettings, ...] = ()
     stop: Stop | None = None  # from the environment: for as long as the process runs
 
     def load(self) -> tuple[RuleSet, tuple[Path, ...]]:
@@ -179,6 +181,7 @@ def _policy(merged: Mapping[str, Any], base: Path) -> PolicySettings:
         base=base,
         trusted_keys=merged.get("trusted_keys", ()),
         kill_switch=directory / KILL_SWITCH_FILE if file is None else base / Path(file).expanduser(),
+        engines=tuple(merged.get("policy_engines", ())),
         stop=switch.get("stop"),
     )
 

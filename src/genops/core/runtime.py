@@ -139,8 +139,8 @@ class Runtime:
         """Flush and close what keeps entries and budgets; the runtime must not be used afterwards."""
         if self.account is not None:
             self.account.close()
-        for sink in self.sinks:
-            close = getattr(sink, "close", None)
+        for held in (*self.sinks, *self.policy_engines):
+            close = getattr(held, "close", None)
             if close is not None:
                 close()
 

@@ -27,6 +27,7 @@ from genops.core.rates import Rates
 from genops.core.rules.ruleset import RuleSet
 from genops.core.runtime import Runtime, current_runtime, install_runtime
 from genops.core.telemetry import Telemetry
+from genops.engines import open_engines
 from genops.exporters import otlp
 from genops.exporters.webhooks import WebhookAlerts
 from genops.providers._engine import registry
@@ -115,6 +116,7 @@ def _runtime(loaded: Settings, telemetry: Telemetry, redaction: Redaction | None
         clock=lambda: datetime.now(UTC),
         policies=loaded.policies,
         policy_rules=_watched(loaded, redaction) if loaded.policy.files else None,
+        policy_engines=open_engines(loaded.policy.engines, loaded.policy.base),
         redactor=redaction,
         kill_switch=FileKillSwitch(loaded.policy.kill_switch, loaded.policy.stop),
         rules=loaded.rules,
