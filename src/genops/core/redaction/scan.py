@@ -44,7 +44,7 @@ class Scanner:
         self._set = re2.Set.SearchSet(options)
         self._rules = [_Compiled(rule, re2) for rule in rules]
         for rule in rules:
-            self._set.Add(rule.pattern)
+            self._set.Add(_wider(rule.pattern))
         if rules:
             self._set.Compile()
 
@@ -117,7 +117,7 @@ class _Compiled:
                 yield Candidate(start, start + length, self._rule)
                 position = max(last - len(text[start + length : end].encode("utf-8", "replace")), position + 1)
             elif match.end() - match.start() <= _RETRY:
-                position = match.start() + 1
+                position = max(first, match.start() + 1)
             else:
                 position = match.end()
 
@@ -152,6 +152,16 @@ class _Places:
             self._char -= len(self._data[offset : self._byte].decode("utf-8", "ignore"))
         self._byte = offset
         return self._char
+
+
+_COUNT = re.compile(r"(?<!\\x)\{(\d+)(?:,(\d*))?\}")
+
+
+def _wider(pattern: str) -> str:
+    """The pattern with its counts loosened: it matches wherever `pattern` does, and needs few states of the set."""
+    return _COUNT.sub(
+        lambda count: f"{{{min(int(count[1]), 3)},}}" if int(count[2] or count[1]) > 3 else count[0], pattern
+    )
 
 
 def _words(words: Sequence[str], end: str) -> re.Pattern[str]:
