@@ -16,7 +16,8 @@ from genops.core.redaction.validators import VALIDATORS
 __all__ = ["Candidate", "Scanner", "resolve"]
 
 _NEAR = 48  # characters before a find in which an announcing word counts
-_RETRY = 512  # a refused match up to this long is searched again from its second character, a longer one is passed over
+_RETRY = 128  # a refused match up to this long is searched again from its second character, a longer one is passed over
+_LONG = 20_000  # from here on, a text without any announcing word is told before its numbers are looked at
 _MEMORY = 256 << 20  # the most that RE2 may use for the set's states; it takes a few MB
 
 
@@ -104,6 +105,8 @@ class _Compiled:
         self._unless = _words(rule.unless, "\\W{0,3}$") if rule.unless else None
 
     def find(self, text: str, data: bytes) -> Iterator[Candidate]:
+        if self._near is not None and len(text) > _LONG and self._near.search(text) is None:
+            return
         place = _Places(text, data)
         position, size = 0, len(data)
         while position < size:
