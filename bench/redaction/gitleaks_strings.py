@@ -40,7 +40,7 @@ def main():
             path.chmod(0o755 if path.is_dir() else 0o644)
         source = tree / "cmd/generate/config/utils/validate.go"
         code = source.read_text().replace("import (", 'import (\n\t"encoding/json"\n\t"os"\n', 1)
-        code = code.replace("\tr := &rule\n", "\tr := &rule\n\tdump(rule.RuleID, truePositives, falsePositives)\n")
+        code = code.replace("\tr := &rule\n", "\tr := &rule\n\tdump(rule.RuleID, truePositives, falsePositives)\n", 1)
         source.write_text(code + _DUMP)
         lines = Path(place) / "lines"
         # The generator stops at its last step, writing a configuration, which is after every rule was checked.

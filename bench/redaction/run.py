@@ -56,19 +56,21 @@ def quality(find, texts, kinds=None):
 
 
 def speed(find, slow):
+    """Clean code in pieces of 2 kB: the first pass builds the engine's states, the third is what a service sees."""
     chunks = code_chunks()[: 10 if slow else 100]
-    for chunk in chunks[:3]:
-        find(chunk)
-    times = []
-    for chunk in chunks:
-        started = time.perf_counter()
-        find(chunk)
-        times.append(time.perf_counter() - started)
-    mean = statistics.mean(times)
+    passes = []
+    for _ in range(3):
+        times = []
+        for chunk in chunks:
+            started = time.perf_counter()
+            find(chunk)
+            times.append(time.perf_counter() - started)
+        passes.append(times)
     return {
-        "us_per_2kB_p50": round(statistics.median(times) * 1e6, 1),
-        "us_per_2kB_mean": round(mean * 1e6, 1),
-        "MB_per_s": round(sum(map(len, chunks)) / sum(times) / 1e6, 2),
+        "us_per_2kB_first_pass_mean": round(statistics.mean(passes[0]) * 1e6, 1),
+        "us_per_2kB_p50": round(statistics.median(passes[2]) * 1e6, 1),
+        "us_per_2kB_mean": round(statistics.mean(passes[2]) * 1e6, 1),
+        "MB_per_s": round(sum(map(len, chunks)) / sum(passes[2]) / 1e6, 2),
     }
 
 
@@ -111,10 +113,14 @@ def measure(name, seed, count, gitleaks):
 def against_gitleaks(find, cases):
     """gitleaks' own test strings: how many of its positives have a secret found, by string and by rule, and its negatives."""
     by_rule, negatives, hit = {}, 0, 0
+    # A string that is a positive of one rule is no negative because another rule is not to take it.
+    keys = {text for case in cases for text in case["positives"]}
+    tried = set(keys)
     for case in cases:
         for text in case["positives"][:200]:
             by_rule.setdefault(case["rule"], []).append(any(name in SECRET for _, _, name in find(text)))
-        for text in case["negatives"]:
+        for text in set(case["negatives"]) - tried:
+            tried.add(text)
             negatives += 1
             hit += any(name in SECRET for _, _, name in find(text))
     every = [found for founds in by_rule.values() for found in founds]

@@ -23,7 +23,9 @@ def _number(text: str, start: int, end: int) -> bool:
     """Not a part of a longer word or number: `1-555-0100` is no end of `12-1-555-0100`."""
     if not _word(text, start, end):
         return False
-    before = text[start - 1 : start]
+    before = text[start - 1 : start] if start else ""
+    if before == "+":
+        return False
     if (
         before
         and before in _JOINS
@@ -97,7 +99,7 @@ def _secretive(part: str) -> bool:
 
 
 def _email(text: str, start: int, end: int) -> bool:
-    return not (_ascii_word(text, start - 1) or text[end : end + 1] == "@" or text[start - 1 : start] == "@")
+    return not (_ascii_word(text, start - 1) or text[end : end + 1] == "@" or text[max(start - 1, 0) : start] == "@")
 
 
 def _ipv6(text: str, start: int, end: int) -> bool:

@@ -55,7 +55,7 @@ def _ssn(value: str) -> bool:
 
 
 def _nino(value: str) -> bool:
-    return value[:2].upper() not in ("BG", "GB", "NK", "KN", "TN", "NT", "ZZ")
+    return value[:2].upper() not in ("BG", "GB", "NK", "KN", "TN", "NT")
 
 
 def _nhs(value: str) -> bool:

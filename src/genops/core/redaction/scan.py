@@ -16,7 +16,8 @@ from genops.core.redaction.validators import VALIDATORS
 __all__ = ["Candidate", "Scanner", "resolve"]
 
 _NEAR = 48  # characters before a find in which an announcing word counts
-_RETRY = 512  # a refused match up to this long is searched again from its second character, a longer one is passed over
+_RETRY = 128  # a refused match up to this long is searched again from its second character, a longer one is passed over
+_LONG = 20_000  # from here on, a text without any announcing word is told before its numbers are looked at
 _MEMORY = 256 << 20  # the most that RE2 may use for the set's states; it takes a few MB
 
 
@@ -44,7 +45,7 @@ class Scanner:
         self._set = re2.Set.SearchSet(options)
         self._rules = [_Compiled(rule, re2) for rule in rules]
         for rule in rules:
-            self._set.Add(rule.pattern)
+            self._set.Add(_wider(rule.pattern))
         if rules:
             self._set.Compile()
 
@@ -104,6 +105,8 @@ class _Compiled:
         self._unless = _words(rule.unless, "\\W{0,3}$") if rule.unless else None
 
     def find(self, text: str, data: bytes) -> Iterator[Candidate]:
+        if self._near is not None and len(text) > _LONG and self._near.search(text) is None:
+            return
         place = _Places(text, data)
         position, size = 0, len(data)
         while position < size:
@@ -117,7 +120,7 @@ class _Compiled:
                 yield Candidate(start, start + length, self._rule)
                 position = max(last - len(text[start + length : end].encode("utf-8", "replace")), position + 1)
             elif match.end() - match.start() <= _RETRY:
-                position = match.start() + 1
+                position = max(first, match.start() + 1)
             else:
                 position = match.end()
 
@@ -152,6 +155,16 @@ class _Places:
             self._char -= len(self._data[offset : self._byte].decode("utf-8", "ignore"))
         self._byte = offset
         return self._char
+
+
+_COUNT = re.compile(r"(?<!\\x)\{(\d+)(?:,(\d*))?\}")
+
+
+def _wider(pattern: str) -> str:
+    """The pattern with its counts loosened: it matches wherever `pattern` does, and needs few states of the set."""
+    return _COUNT.sub(
+        lambda count: f"{{{min(int(count[1]), 3)},}}" if int(count[2] or count[1]) > 3 else count[0], pattern
+    )
 
 
 def _words(words: Sequence[str], end: str) -> re.Pattern[str]:

@@ -91,9 +91,9 @@ def _issued(digits: str) -> bool:
     size, two, three, four = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4])
     if digits[0] == "4":
         return size in (16, 19)
-    if 51 <= two <= 55 or 2221 <= four <= 2720 or 2200 <= four <= 2204 or 3528 <= four <= 3589:
+    if 51 <= two <= 55 or 2221 <= four <= 2720 or 2200 <= four <= 2204 or two == 35:
         return size == 16
-    if two in (34, 37):
+    if two in (34, 37) or four in (1800, 2131):
         return size == 15
     if two in (36, 38, 39) or 300 <= three <= 305:
         return size in (14, 16)
@@ -104,7 +104,7 @@ def _issued(digits: str) -> bool:
 
 def _luhn(value: str, _: float) -> int:
     digits = digits_of(value)
-    return len(value) if luhn_ok(digits) and len(set(digits)) > 2 and digits[0] in "3456289" else 0
+    return len(value) if luhn_ok(digits) and len(set(digits)) > 2 else 0
 
 
 def _iban(value: str, _: float) -> int:
