@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +28,4 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     yield
     attribution.reset()
     unregister_policies()
+    logging.getLogger("genops").setLevel(logging.NOTSET)  # configure() sets it

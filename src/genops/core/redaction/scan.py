@@ -50,9 +50,19 @@ class Scanner:
             self._set.Compile()
 
     def candidates(self, text: str) -> list[Candidate]:
-        """Everything that a rule accepts, overlaps included."""
+        """Everything that a rule accepts, overlaps included.
+
+        Where line ends are written out (`\\n`), as in JSON or a log, the text is read without them, too: the n is no
+        letter before what follows.
+        """
         if not text or not self._rules:
             return []
+        found = self._candidates(text)
+        if _WRITTEN_END.search(text):
+            found += self._candidates(_WRITTEN_END.sub("  ", text))
+        return found
+
+    def _candidates(self, text: str) -> list[Candidate]:
         data = text.encode("utf-8", "replace")  # a lone surrogate becomes one "?", so that characters keep their places
         matching = self._set.Match(data)
         found: list[Candidate] = []
@@ -157,6 +167,7 @@ class _Places:
         return self._char
 
 
+_WRITTEN_END = re.compile(r"\\[nrt]")
 _COUNT = re.compile(r"(?<!\\x)\{(\d+)(?:,(\d*))?\}")
 
 

@@ -108,7 +108,15 @@ def _luhn(value: str, _: float) -> int:
 
 
 def _iban(value: str, _: float) -> int:
-    wanted = _IBAN_LENGTHS.get(value[:2].upper(), 0)
+    return _iban_of(value, _IBAN_LENGTHS.get(value[:2].upper(), 0))
+
+
+def _iban_announced(value: str, _: float) -> int:
+    """After the word: of any length, if the check digits are right."""
+    return _iban_of(value, sum(char.isalnum() for char in value))
+
+
+def _iban_of(value: str, wanted: int) -> int:
     kept = "".join(char for char in value if char.isalnum())[:wanted].upper()
     if not wanted or len(kept) < wanted:
         return 0
@@ -242,6 +250,7 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
         "card": _card,
         "luhn": _luhn,
         "iban": _iban,
+        "iban_announced": _iban_announced,
         "ipv4": _ipv4,
         "ipv6": _ipv6,
         "jwt": _jwt,
