@@ -40,15 +40,22 @@ def call(made, answer) -> bool:
     return True
 
 
-def spend(folder: str, out) -> None:
+def spend(folder: str, out, start) -> None:
     os.chdir(folder)
-    made, answer = manager(1.0), response()
+    made, answer, torn = None, response(), 0
+    while made is None:
+        try:
+            made = manager(1.0)
+        except ValueError:  # another process was writing the file
+            torn += 1
+            time.sleep(0.01)
     times, granted = [], 0
+    start.wait(60)
     for _ in range(200):
         began = time.perf_counter_ns()
         granted += call(made, answer)
         times.append(time.perf_counter_ns() - began)
-    out.put((times, granted))
+    out.put((times, granted, torn))
 
 
 def summary(times: list[int]) -> dict[str, float]:
@@ -77,19 +84,20 @@ def main() -> None:
         os.chdir(folder)
         manager(1.0)
         context = multiprocessing.get_context("spawn")
-        out = context.Queue()
-        workers = [context.Process(target=spend, args=(folder, out)) for _ in range(8)]
+        out, start = context.Queue(), context.Barrier(8)
+        workers = [context.Process(target=spend, args=(folder, out, start)) for _ in range(8)]
         for worker in workers:
             worker.start()
-        found = [out.get(timeout=300) for _ in workers]
+        found = [out.get(timeout=60) for _ in workers]
         for worker in workers:
             worker.join()
-        settled = sum(granted for _, granted in found) / 100
+        settled = sum(granted for _, granted, _ in found) / 100
         together = {
             "calls": 1600,
             "settled_usd": f"{settled:.2f}",
             "overspend_usd": f"{max(0.0, settled - 1):.2f}",
-            **summary([each for times, _ in found for each in times]),
+            "torn_reads_at_start": sum(torn for _, _, torn in found),
+            **summary([each for times, _, _ in found for each in times]),
         }
     print(
         json.dumps(

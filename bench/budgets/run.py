@@ -56,12 +56,13 @@ def pairs(engine: BudgetEngine, seconds: float, name: str = "") -> list[int]:
     return times
 
 
-def spend(url: str, namespace: str, number: int, out: "multiprocessing.Queue[tuple[list[int], str, int]]") -> None:
-    """One of eight: 200 calls of 0.01 on one dollar."""
+def spend(url: str, namespace: str, number: int, out: "multiprocessing.Queue[tuple[list[int], str, int]]", start) -> None:
+    """One of eight, which begin together: 200 calls of 0.01 on one dollar."""
     engine = BudgetEngine(
         [Budget(name="dollar", limit=Decimal(1))], open_budget_store(url, namespace=namespace, timeout_s=30)
     )
     times, settled, granted = [], Decimal(0), 0
+    start.wait(60)
     for call in range(200):
         began = time.perf_counter_ns()
         admission = engine.reserve(f"{number}-{call}", BudgetCall({}, cost=Decimal("0.01")))
@@ -74,8 +75,8 @@ def spend(url: str, namespace: str, number: int, out: "multiprocessing.Queue[tup
 
 def contended(url: str) -> dict[str, object]:
     context = multiprocessing.get_context("spawn")
-    out, namespace = context.Queue(), uuid.uuid4().hex
-    workers = [context.Process(target=spend, args=(url, namespace, number, out)) for number in range(8)]
+    out, start, namespace = context.Queue(), context.Barrier(8), uuid.uuid4().hex
+    workers = [context.Process(target=spend, args=(url, namespace, number, out, start)) for number in range(8)]
     for worker in workers:
         worker.start()
     found = [out.get(timeout=120) for _ in workers]
