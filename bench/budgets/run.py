@@ -56,7 +56,9 @@ def pairs(engine: BudgetEngine, seconds: float, name: str = "") -> list[int]:
     return times
 
 
-def spend(url: str, namespace: str, number: int, out: "multiprocessing.Queue[tuple[list[int], str, int]]", start) -> None:
+def spend(
+    url: str, namespace: str, number: int, out: "multiprocessing.Queue[tuple[list[int], str, int]]", start
+) -> None:
     """One of eight, which begin together: 200 calls of 0.01 on one dollar."""
     engine = BudgetEngine(
         [Budget(name="dollar", limit=Decimal(1))], open_budget_store(url, namespace=namespace, timeout_s=30)
