@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from genops.core.chains import create_chain_cost_context, multi_provider_cost_tracking
     from genops.core.cost_context import FrameworkCostSummary
     from genops.core.enforcement import enforce_policy
-    from genops.core.errors import BudgetBlocked, ConfigurationError, GenOpsBlocked, GenOpsError, PolicyBlocked
+    from genops.core.errors import (
+        ApprovalRequired,
+        BudgetBlocked,
+        ConfigurationError,
+        GenOpsBlocked,
+        GenOpsError,
+        PolicyBlocked,
+        RateLimited,
+    )
     from genops.core.policy import register_policy
     from genops.core.records import record_evaluation, track_cost
     from genops.core.records import record_evaluation as track_evaluation
@@ -38,12 +46,14 @@ if TYPE_CHECKING:
     from genops.providers._engine.validate import validate_setup
 
 __all__ = [
+    "ApprovalRequired",
     "BudgetBlocked",
     "ConfigurationError",
     "FrameworkCostSummary",
     "GenOpsBlocked",
     "GenOpsError",
     "PolicyBlocked",
+    "RateLimited",
     "ValidationResult",
     "__version__",
     "attribution",
@@ -81,7 +91,10 @@ _HOMES = {
     "genops.core.chains": ("create_chain_cost_context", "multi_provider_cost_tracking"),
     "genops.core.cost_context": ("FrameworkCostSummary",),
     "genops.core.enforcement": ("enforce_policy",),
-    "genops.core.errors": ("BudgetBlocked", "ConfigurationError", "GenOpsBlocked", "GenOpsError", "PolicyBlocked"),
+    "genops.core.errors": (
+        *("ApprovalRequired", "BudgetBlocked", "ConfigurationError", "GenOpsBlocked", "GenOpsError"),
+        *("PolicyBlocked", "RateLimited"),
+    ),
     "genops.core.policy": ("register_policy",),
     "genops.core.records": ("record_evaluation", "track_cost"),
     "genops.core.validation": ("ValidationResult",),

@@ -297,3 +297,25 @@ def test_package_out_of_range_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
     assert "pip install -U 'openai>=1.40,<4'" == errors["openai"].fix
     assert "0.9.0" in str(next(x.problem for x in registry.statuses() if x.name == "openai"))
+
+
+def test_validation_looks_at_policies_redaction_and_the_kill_switch(home: Path) -> None:
+    """What is in force, what is odd about it, and what cannot be used; each with what to type."""
+    (home / "p.yaml").write_text("rules: [{name: r, condition: 'region == \"eu\"'}]")
+    (home / "genops.yaml").write_text("policy_files: [p.yaml]\nredaction: {requests: [EMAIL]}\n")
+    (home / "ledger").mkdir(exist_ok=True)
+    (home / "ledger/kill-switch.yaml").write_text("reason: incident 7")
+    found = str(genops.validate_setup())
+
+    assert "1 rules, version" in found
+    assert "1 rules to look at, the first: 'r' (unknown-input)" in found
+    assert "taken out of requests: EMAIL" in found
+    assert "all calls: incident 7" in found
+    assert "genops kill-switch off" in found
+    (home / "p.yaml").write_text("rules: [{name: r, condition: 'regoin == 1'}]")
+    (home / "genops.yaml").write_text("policy_files: [p.yaml]\nredaction: {requests: [EMIAL]}\n")
+    broken = genops.validate_setup()
+
+    assert not broken.is_valid
+    assert "Did you mean 'region'" in str(broken)
+    assert "Did you mean 'EMAIL'" in str(broken)

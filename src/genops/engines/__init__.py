@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,7 @@ class Asked:
             close()
 
 
-def open_engines(
-    settings: Iterable[EngineSettings], base: Path
-) -> tuple[Callable[[Mapping[str, Any]], Sequence[Violation]], ...]:
+def open_engines(settings: Iterable[EngineSettings], base: Path) -> tuple[Asked, ...]:
     """The engines of the settings; files are relative to `base`. Raises `ConfigurationError` and `NotInstalled`."""
     return tuple(Asked(_opened(each, base), each.on_error) for each in settings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from importlib import metadata
 from urllib.parse import urlsplit
 
@@ -12,10 +13,13 @@ from opentelemetry import trace
 from genops.config import settings as config
 from genops.config.environment import detect_otel_environment
 from genops.config.settings import Settings
+from genops.config.watching import FileKillSwitch
 from genops.core.attribution import AttributionSources, missing_required
 from genops.core.attribution_values import fix_for
 from genops.core.errors import BudgetStoreError, ConfigurationError
+from genops.core.rules.lint import lint
 from genops.core.validation import Finding, Severity, ValidationResult
+from genops.engines import open_engines
 from genops.providers._engine import registry
 from genops.providers._engine.surface import validate_adapter
 from genops.stores.budgets import open_budget_store
@@ -50,6 +54,9 @@ def validate_setup(*, live: bool = False) -> ValidationResult:
         *_attribution(settings.attribution),
         _ledger(settings),
         *_budgets(settings),
+        *_policies(settings),
+        *_redaction(settings),
+        *_kill_switch(settings),
         *_telemetry(),
         *_peers(),
     ]
@@ -102,6 +109,50 @@ def _attribution(sources: AttributionSources) -> list[Finding]:
     return findings or [
         Finding(check="attribution", severity=Severity.OK, message="team, project and environment are set")
     ]
+
+
+def _policies(settings: Settings) -> list[Finding]:
+    """Whether policy files and engines can be used, and what lint finds in the rules."""
+    try:
+        engines = open_engines(settings.policy.engines, settings.policy.base)
+        rules = settings.policy.load()[0] if settings.policy.files else None
+    except ConfigurationError as error:
+        fix = error.fix or "see above"
+        return [Finding(check="policy", severity=Severity.ERROR, message=error.message, fix=fix)]
+    findings = []
+    if engines:
+        names = ", ".join(each.engine.name for each in engines)
+        findings.append(
+            Finding(check="policy", severity=Severity.OK, message=f"engines asked about each call: {names}")
+        )
+    if rules is not None:
+        said = f"{len(rules.rules)} rules, version {rules.version}"
+        findings.append(Finding(check="policy", severity=Severity.OK, message=said))
+        odd = lint(rules.rules, rules.exemptions)
+        if odd:
+            said = f"{len(odd)} rules to look at, the first: {odd[0].rule!r} ({odd[0].kind})"
+            findings.append(Finding(check="policy", severity=Severity.WARNING, message=said, fix="genops policy lint"))
+    return findings
+
+
+def _redaction(settings: Settings) -> list[Finding]:
+    if not (settings.redaction.stated or settings.telemetry.content):
+        return []
+    try:
+        redaction = settings.redaction.open()
+    except ConfigurationError as error:
+        fix = error.fix or "see above"
+        return [Finding(check="redaction", severity=Severity.ERROR, message=error.message, fix=fix)]
+    always = ", ".join(redaction.always) or "what rules name"
+    return [Finding(check="redaction", severity=Severity.OK, message=f"taken out of requests: {always}")]
+
+
+def _kill_switch(settings: Settings) -> list[Finding]:
+    stop = FileKillSwitch(settings.policy.kill_switch, settings.policy.stop).stop(time.time_ns())
+    if stop is None:
+        return []
+    message = stop.violation().message
+    return [Finding(check="kill-switch", severity=Severity.WARNING, message=message, fix="genops kill-switch off")]
 
 
 def _ledger(settings: Settings) -> Finding:
