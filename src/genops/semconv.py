@@ -26,7 +26,9 @@ __all__ = [
     "GENOPS_APPROVAL_ID",
     "GENOPS_APPROVAL_STATE",
     "GENOPS_BUDGET_ALLOCATED",
+    "GENOPS_BUDGET_BURN_RATE",
     "GENOPS_BUDGET_CONSUMED",
+    "GENOPS_BUDGET_EXHAUSTED_AT",
     "GENOPS_BUDGET_NAME",
     "GENOPS_BUDGET_PERIOD",
     "GENOPS_BUDGET_REMAINING",
@@ -173,7 +175,9 @@ GENOPS_ACCOUNTING_UNIT: Final = "genops.accounting.unit"
 GENOPS_APPROVAL_ID: Final = "genops.approval.id"
 GENOPS_APPROVAL_STATE: Final = "genops.approval.state"
 GENOPS_BUDGET_ALLOCATED: Final = "genops.budget.allocated"
+GENOPS_BUDGET_BURN_RATE: Final = "genops.budget.burn_rate"
 GENOPS_BUDGET_CONSUMED: Final = "genops.budget.consumed"
+GENOPS_BUDGET_EXHAUSTED_AT: Final = "genops.budget.exhausted_at"
 GENOPS_BUDGET_NAME: Final = "genops.budget.name"
 GENOPS_BUDGET_PERIOD: Final = "genops.budget.period"
 GENOPS_BUDGET_REMAINING: Final = "genops.budget.remaining"

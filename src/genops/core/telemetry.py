@@ -215,6 +215,10 @@ class Telemetry:
             s.GENOPS_BUDGET_PERIOD: alert.period,
             s.GENOPS_ACCOUNTING_UNIT: alert.unit,
         }
+        if alert.per_hour is not None:
+            attributes[s.GENOPS_BUDGET_BURN_RATE] = float(alert.per_hour)
+        if alert.exhausted_at is not None:
+            attributes[s.GENOPS_BUDGET_EXHAUSTED_AT] = int(alert.exhausted_at * 1000)
         attributes |= {OF_FIELD[name]: value for name, value in alert.group.items() if name in OF_FIELD and value}
         if self._metrics is not None:
             self._metrics.count_alert(alert.budget, alert.threshold)

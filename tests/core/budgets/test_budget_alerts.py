@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from genops.core.budgets.alerts import BurnRate, project
+from genops.core.budgets.alerts import alert_of, project
+from genops.core.budgets.model import Budget, counter_key
+from genops.core.budgets.store import Crossing
+from genops.core.budgets.windows import Window, WindowKind
 
 
 def test_projection_says_when_the_limit_is_reached():
@@ -22,35 +25,28 @@ def test_projection_past_the_end_of_the_window_is_none():
     assert 3600.0 == project(Decimal(0), Decimal(1), Decimal(1), 0.0, None).exhausted_at
 
 
-def test_burn_rate_over_a_short_and_a_long_time():
-    """An hour at 1, then five minutes at 12 an hour."""
-    rate = BurnRate(short_s=300, long_s=3600)
-    for minute in range(0, 61, 5):
-        rate.note(minute * 60.0, Decimal(minute) / 60)
-    assert (1, 1) == (round(rate.per_hour(300), 9), round(rate.per_hour(3600), 9))
-    rate.note(65 * 60.0, Decimal(2))
-
-    assert 12 == round(rate.per_hour(300), 9)
-    assert Decimal(1) < rate.per_hour(3600) < Decimal(2)
+START = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-def test_single_dear_call_is_no_burn():
-    """Both rates must be high: 10 for the window of a day may burn at 10/24 an hour."""
-    rate = BurnRate(short_s=300, long_s=3600)
-    for minute in range(0, 61, 5):
-        rate.note(minute * 60.0, Decimal("0.001") * minute)
-    rate.note(3900.0, Decimal("0.3"))
-
-    assert not rate.burning(Decimal(10), 86_400.0, Decimal(2))
-    for minute in range(70, 130, 5):
-        rate.note(minute * 60.0, Decimal("0.3") + Decimal(minute - 65) / 30)
-    assert rate.burning(Decimal(10), 86_400.0, Decimal(2))
+def alert(limit: str, spent_nano: int, hours: float, window: str = "day"):
+    budget = Budget(name="team", limit=Decimal(limit), window=Window(kind=WindowKind(window)), thresholds=(80,))
+    key = counter_key("team", {}, budget.window.series, budget.window.at(START).start)
+    return alert_of(Crossing(key, 0, spent_nano), {"team": budget}, START + hours * 3600)
 
 
-def test_new_window_starts_over():
-    """Less than before is another window."""
-    rate = BurnRate()
-    rate.note(0.0, Decimal(5))
-    rate.note(60.0, Decimal(1))
+def test_alert_says_how_fast_the_budget_burns_and_when_it_ends():
+    """8 of 10 after four hours of the day: 2 an hour, so at its end in one more."""
+    found = alert("10", 8_000_000_000, 4)
 
-    assert Decimal(0) == rate.per_hour(3600)
+    assert (Decimal(2), START + 5 * 3600) == (found.per_hour, found.exhausted_at)
+    assert ("2", START + 5 * 3600.0) == (
+        found.as_dict()["per_hour"].rstrip("0").rstrip("."),
+        found.as_dict()["exhausted_at"],
+    )
+
+
+def test_alert_of_a_budget_that_lasts_has_no_end():
+    """8 of 10 after 23 hours of the day; and a total has no pace."""
+    assert alert("10", 8_000_000_000, 23).exhausted_at is None
+    total = alert("10", 8_000_000_000, 23, "total")
+    assert (None, None) == (total.per_hour, total.exhausted_at)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -11,12 +10,16 @@ from genops.core.budgets.model import Budget, parse_key
 from genops.core.budgets.store import Crossing
 from genops.core.budgets.units import amount_of
 
-__all__ = ["BudgetAlert", "BurnRate", "Projection", "alert_of", "project"]
+__all__ = ["BudgetAlert", "Projection", "alert_of", "project"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetAlert:
-    """`threshold` percent of a budget is consumed. Given once per window, group and threshold, over all processes."""
+    """`threshold` percent of a budget is consumed. Given once per window, group and threshold, over all processes.
+
+    `per_hour` is the pace of the window so far, `exhausted_at` when the budget is at its end at that pace; None for a
+    budget without a window, and where the window ends before.
+    """
 
     budget: str
     group: Mapping[str, str] = field(default_factory=dict)
@@ -28,6 +31,8 @@ class BudgetAlert:
     window_start: int  # UTC seconds
     window_end: int | None
     at: float  # UTC seconds
+    per_hour: Decimal | None = None
+    exhausted_at: float | None = None  # UTC seconds
 
     def as_dict(self) -> dict[str, object]:
         """The alert as JSON-ready values; amounts are plain decimal strings."""
@@ -42,6 +47,8 @@ class BudgetAlert:
             "window_start": self.window_start,
             "window_end": self.window_end,
             "at": self.at,
+            "per_hour": None if self.per_hour is None else format(round(self.per_hour, 9), "f"),
+            "exhausted_at": self.exhausted_at,
         }
 
 
@@ -52,17 +59,23 @@ def alert_of(crossing: Crossing, budgets: Mapping[str, Budget], now: float) -> B
     if budget is None or budget.window.series != series or crossing.place >= len(budget.thresholds):
         return None
     span = budget.window.at(start)
+    consumed, elapsed = amount_of(crossing.spent, budget.unit), Decimal(now - start)
+    heading = None
+    if span.end is not None and elapsed > 0 and not budget.rate:
+        heading = project(consumed, budget.limit, consumed / elapsed * 3600, now, span.end)
     return BudgetAlert(
         budget=name,
         group=group,
         threshold=budget.thresholds[crossing.place],
-        consumed=amount_of(crossing.spent, budget.unit),
+        consumed=consumed,
         allocated=budget.limit,
         unit=budget.unit,
         period=span.label,
         window_start=span.start,
         window_end=span.end,
         at=now,
+        per_hour=heading.per_hour if heading is not None else None,
+        exhausted_at=heading.exhausted_at if heading is not None else None,
     )
 
 
@@ -84,38 +97,3 @@ def project(consumed: Decimal, limit: Decimal, per_hour: Decimal, now: float, en
         return Projection(per_hour=per_hour, at_end=at_end, exhausted_at=None)
     moment = now + float((limit - consumed) / per_hour) * 3600
     return Projection(per_hour=per_hour, at_end=at_end, exhausted_at=moment if end is None or moment < end else None)
-
-
-class BurnRate:
-    """How fast one budget is being used, from what was consumed at some moments: over a short and a long time.
-
-    An alert on both together neither sleeps through a sudden rise nor wakes anybody for a single dear call.
-    """
-
-    def __init__(self, short_s: float = 300.0, long_s: float = 3600.0) -> None:
-        self.short_s, self.long_s = short_s, long_s
-        self._seen: deque[tuple[float, Decimal]] = deque(maxlen=1000)
-
-    def note(self, now: float, consumed: Decimal) -> None:
-        """Take down what was consumed at `now`. Less than before is another window, and starts over."""
-        if self._seen and consumed < self._seen[-1][1]:
-            self._seen.clear()
-        self._seen.append((now, consumed))
-        while len(self._seen) > 1 and self._seen[1][0] <= now - self.long_s:
-            self._seen.popleft()
-
-    def per_hour(self, over_s: float) -> Decimal:
-        """The rate over the last `over_s` seconds that were seen; 0 until two moments were."""
-        if len(self._seen) < 2:
-            return Decimal(0)
-        now, consumed = self._seen[-1]
-        since, before = self._first([seen for seen in self._seen if seen[0] >= now - over_s])
-        return (consumed - before) / Decimal(now - since) * 3600 if now > since else Decimal(0)
-
-    def _first(self, recent: Sequence[tuple[float, Decimal]]) -> tuple[float, Decimal]:
-        return recent[0] if len(recent) > 1 else self._seen[-2]
-
-    def burning(self, budget: Decimal, window_s: float, factor: Decimal) -> bool:
-        """Whether both rates are `factor` times what would use up `budget` exactly at the end of its window."""
-        sustainable = budget / Decimal(window_s) * 3600
-        return min(self.per_hour(self.short_s), self.per_hour(self.long_s)) >= sustainable * factor
