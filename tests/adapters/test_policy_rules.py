@@ -255,3 +255,35 @@ def test_kill_switch_stops_calls_before_any_policy(client: openai.OpenAI, tmp_pa
 
     assert 3 == len(replay.requests)
     assert [] == list(check(captured.spans).violations)
+
+
+def test_action_that_cannot_be_done_refuses_the_call(client: openai.OpenAI, replay: ReplayServer) -> None:
+    """A rule that wants something taken out, in a process that cannot: better refused than sent."""
+    with (
+        governed("name: r, match: {team: search}, actions: {redact: [all]}"),
+        pytest.raises(PolicyBlocked, match="a rule asks for redact, and no redactor is there") as refused,
+    ):
+        ask(client)
+
+    assert "x_policy_error" == refused.value.reason_code
+    assert [] == replay.requests
+
+
+def test_cost_that_is_only_booked_is_not_acted_upon() -> None:
+    """There is no request to change, and the span does not say that there was."""
+    with governed("name: r, match: {team: search}, actions: {reroute: gpt-4o-mini}") as captured:
+        genops.track_cost("0.1", provider="openai", model="gpt-4o")
+
+    assert "gpt-4o" == captured.entry.request_model
+    assert s.GENOPS_POLICY_ACTIONS not in attributes(captured)
+
+
+def test_embedding_has_no_output_to_cap(
+    client: openai.OpenAI, replay: ReplayServer, recordings: dict[str, Exchange]
+) -> None:
+    """The rule is about nothing there."""
+    replay.play(next(each for name, each in recordings.items() if name.startswith("openai-embeddings")))
+    with governed("name: r, match: {team: search}, actions: {max_output_tokens: 5}"):
+        client.embeddings.create(model="text-embedding-3-small", input="red shoes", encoding_format="float")
+
+    assert "max_tokens" not in replay.requests[0].body
