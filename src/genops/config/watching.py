@@ -73,8 +73,12 @@ class WatchedRules:
         return self._rules
 
     def _reload_aside(self) -> None:
-        if self._busy.acquire(blocking=False):
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
             threading.Thread(target=self._reload_and_free, name="genops-policy", daemon=True).start()
+        except RuntimeError:  # no more threads, as when the interpreter ends: the next look tries again
+            self._busy.release()
 
     def _reload_and_free(self) -> None:
         try:

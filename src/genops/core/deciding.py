@@ -35,7 +35,7 @@ def decide(frame: Frame, upper_bound: Decimal | None) -> Decision:
         rules = runtime.policy_rules.current(frame.started_ns)
         scope = plan.scope
         if scope is None or not scope.is_current(rules, frame.started_at):
-            scope = plan.scope = rules.scope(plan.inputs)
+            scope = plan.scope = rules.scope(plan.inputs, frame.started_at)
         found = scope.decide(situation.value, frame.started_at)
         decision = found if decision is ALLOWED else Decision.of((*decision.violations, *found.violations), found.notes)
     for engine in runtime.policy_engines:

@@ -148,6 +148,14 @@ def test_messages_are_filled_in():
     assert "rule 'm': gpt-4o with a, b is not for an unknown feature" == decision.reason
 
 
+def test_message_about_one_call_is_not_that_of_the_next():
+    """Also where the condition is about the kind of call alone, and so is decided once."""
+    scope = rules("name: m, condition: 'true', message: 'up to {max_output_tokens}'").scope(STATIC)
+    said = [scope.decide({**DYNAMIC, "max_output_tokens": limit}.get, NOON).reason for limit in (1, 2)]
+
+    assert ["rule 'm': up to 1", "rule 'm': up to 2"] == said
+
+
 EXCEPTION = Exemption(
     id="exc-1", rule="b", owner="ada", reason="launch", expires=NOON + timedelta(hours=1), match={"team": ("search",)}
 )
@@ -169,6 +177,14 @@ def test_scope_is_made_again_when_a_permission_runs_out():
 
     assert Result.ALLOWED is scope.decide(DYNAMIC.get, NOON).result
     assert not scope.is_current(scope.rules, NOON + timedelta(hours=1))
+
+
+def test_permission_that_has_run_out_costs_nothing_more():
+    """The scope is not made again for every call after it."""
+    later = NOON + timedelta(hours=2)
+    found = rules("name: b, condition: 'true'", exemptions=[EXCEPTION])
+
+    assert found.scope(STATIC, later).is_current(found, later)
 
 
 def test_exception_from_a_rule_that_is_not_there_is_refused():

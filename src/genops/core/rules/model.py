@@ -124,6 +124,12 @@ class Rule:
             return self.reason_code
         return APPROVAL_REQUIRED if self.approval else default_reason_code(self.name, self.decision)
 
+    @property
+    def tells_of_the_call(self) -> bool:
+        """Whether its message differs between calls of one kind: {estimated_cost} does, {model} does not."""
+        names = {name for _, name, _, _ in Formatter().parse(f"{self.message or ''}{self.fix or ''}") if name}
+        return any(INPUTS[name].dynamic for name in names)
+
     def on(self, trouble: OnTrouble | None) -> OnTrouble:
         """What to do in case of trouble: as stated, else as strict as the rule is."""
         strict = self.mode is Mode.ENFORCE and self.decision in (Result.BLOCKED, Result.RATE_LIMITED)

@@ -21,7 +21,7 @@ from genops.core.rules.model import RULE_ERROR, Exemption, Mode, OnTrouble, Rule
 
 __all__ = ["Finding", "RuleSet", "Scope", "findings_decision"]
 
-_SCOPES_OF_TEXT = 200  # characters of a CEL error that telemetry shows
+_ERROR_SHOWN = 200  # characters of a CEL error that telemetry shows
 
 
 class Finding(NamedTuple):
@@ -76,13 +76,17 @@ class RuleSet:
         """These rules, at any time: a rule set is the simplest source of rules."""
         return self
 
-    def scope(self, static: Mapping[str, Any]) -> Scope:
-        """What the rules say to calls with these static inputs. What is not known is left out or None."""
+    def scope(self, static: Mapping[str, Any], now: datetime | None = None) -> Scope:
+        """What the rules say to calls with these static inputs. What is not known is left out or None.
+
+        Permissions that have run out at `now` are left out.
+        """
         known = {name: value for name, value in static.items() if value is not None}
         known["flags"] = self.flags
         about = self._index.find(known.get)
         settled = [finding for each in about if not each.dynamic for finding in _decide(each, known.get)]
-        exempt = [each for each in self.exemptions if matches(each.match, known.get)]
+        valid = (each for each in self.exemptions if now is None or now < each.expires)
+        exempt = [each for each in valid if matches(each.match, known.get)]
         return Scope(self, known, settled, [each for each in about if each.dynamic], exempt)
 
     def scoped(self, static: Mapping[str, Any]) -> list[Rule]:
@@ -119,9 +123,9 @@ class Scope:
         fixed = sorted(name for name in names if not INPUTS[name].dynamic)
         self._dynamic = tuple((name, INPUTS[name].optional) for name in sorted(names) if INPUTS[name].dynamic)
         self._fixed = _bound(static, fixed)
-        self._complete = all(name in static for name in fixed)
         self._batch = rules.batch(open_rules) if open_rules else None
         self._settled_decision: Decision | None = None
+        self._tells_of_the_call = any(finding.rule.tells_of_the_call for finding in settled)
 
     def is_current(self, rules: RuleSet, now: datetime) -> bool:
         """Whether the scope is of `rules`, and no permission in it has run out."""
@@ -130,26 +134,24 @@ class Scope:
     def decide(self, value: Lookup, now: datetime) -> Decision:
         """Return the decision on one call. `value` gives its dynamic inputs; it is asked for those that are read."""
         found = self.findings(value) if self._batch is not None else self._settled
-        if found is self._settled:
-            if self._settled_decision is None:
-                self._settled_decision = self._decided(found, value, now)
-            return self._settled_decision
-        return self._decided(found, value, now)
+        if found is not self._settled or self._tells_of_the_call:
+            return self._decided(found, value, now)
+        if self._settled_decision is None:
+            self._settled_decision = self._decided(found, value, now)
+        return self._settled_decision
 
     def findings(self, value: Lookup) -> Sequence[Finding]:
         """Every rule that is true of a call, or could not be decided, in the order of the files."""
         if self._batch is None:
             return self._settled
-        values, complete = self._fixed.copy(), self._complete
+        values = self._fixed.copy()
         for name, optional in self._dynamic:
             given = value(name)
             if given is not None:
                 values[name] = given
-            else:
-                complete = False
             if optional:
                 values[HAS + name] = given is not None
-        truths = self._all_at_once(values) if complete else None
+        truths = self._all_at_once(values)
         if truths is not None:
             if True not in truths:
                 return self._settled
@@ -160,6 +162,7 @@ class Scope:
         return _in_order((*self._settled, *found), self.rules.rules) if found else self._settled
 
     def _all_at_once(self, bound: Mapping[str, Any]) -> list[bool] | None:
+        """What each open condition comes to; None if one of them cannot be decided, and each has to be asked."""
         assert self._batch is not None  # there are open rules
         try:
             return self._batch.each(bound)
@@ -200,7 +203,7 @@ def _decide(each: _Compiled, get: Lookup) -> list[Finding]:
         missing = sorted(name for name in condition.reads if name not in values)
         if missing:
             return [Finding(rule, f"{' and '.join(missing)} is not known", unknown=True)]
-        return [Finding(rule, str(error)[:_SCOPES_OF_TEXT])]
+        return [Finding(rule, str(error)[:_ERROR_SHOWN])]
 
 
 def _in_order(found: Iterable[Finding], rules: Sequence[Rule]) -> list[Finding]:
