@@ -6,14 +6,14 @@ Source: spec/usage/README.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["Getter", "compile_path", "fields_of", "get"]
+__all__ = ["Getter", "compile_path", "every", "fields_of", "get"]
 
 Getter = Callable[[Any, Any, Mapping[str, Any]], Any]  # usage object, response, request
-_SEGMENT = re.compile(r"(\w+)(?:\[(?:(\w+)(?:=([^\]]*))?)?\])?$")
+_SEGMENT = re.compile(r"([\w-]+)(?:\[(?:(\w+)(?:=([^\]]*))?)?\])?$")
 _NOTHING: Mapping[str, Any] = {}
 _NANOSECONDS = Decimal(1_000_000_000)
 
@@ -42,6 +42,18 @@ def fields_of(value: Any) -> Any:
     if extra is _NOTHING:
         return value
     return {**value.__dict__, **extra} if extra else value.__dict__
+
+
+def every(value: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Everything at the end of a chain of names; lists on the way are gone through."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from every(item, names)
+    elif not names:
+        if value is not None:
+            yield value
+    elif value is not None:
+        yield from every(get(value, names[0]), names[1:])
 
 
 def compile_path(path: str) -> Getter:
@@ -75,14 +87,14 @@ def _compile_one(path: str) -> Getter:
     if path.startswith("/"):
         read = _count(path[1:]) if count else _walk(path[1:])
         return lambda usage, response, request: read(response)
-    if not count and re.fullmatch(r"\w+", path):
+    if not count and re.fullmatch(r"[\w-]+", path):
         return lambda usage, response, request: usage.get(path) if type(usage) is dict else get(usage, path)
     read = _count(path) if count else _walk(path)
     return lambda usage, response, request: read(usage)
 
 
 def _walk(path: str) -> Callable[[Any], Any]:
-    if re.fullmatch(r"\w+", path):
+    if re.fullmatch(r"[\w-]+", path):
         return lambda value: get(value, path)
     head, _, rest = path.partition(".")
     matched = _SEGMENT.match(head)

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
+
+import wrapt
 
 from genops.core import attribution, estimate
 from genops.core._guarding import never_raises
 from genops.core.attribution import Attribution
-from genops.core.frame import CURRENT, CallFacts, Frame, Scope, open_frame
-from genops.core.ledger import Outcome
+from genops.core.frame import CURRENT, CallFacts, Frame, open_frame
 from genops.core.runtime import Runtime, current_runtime
 from genops.providers._engine.batches import BatchSink
 from genops.providers._engine.meters import ResponseProxy, settle_error, settle_response, stream_over
-from genops.providers._engine.reading import provider_of, region_of
+from genops.providers._engine.requests import address_of, biller_of, laid_over, model_of, named, parameters_of
 from genops.providers._engine.spec import Adapter, Call, Shape
+from genops.providers._engine.stepping import Active, Step, Stepped
 from genops.providers._engine.streams import ManagerProxy, StreamProxy
 
 __all__ = ["GovernedCall"]
 
-_FACTS_KEPT = 256  # kinds of calls per method, and addresses
+_FACTS_KEPT = 256  # kinds of calls per method
 
 
 class GovernedCall:
@@ -38,7 +39,7 @@ class GovernedCall:
         self.adapter = adapter
         self.call = call
         self.active = True
-        self._accepted: frozenset[str] | None = None  # the names of the vendor's arguments
+        self._parameters: tuple[str, ...] | None = None  # the names of the vendor's arguments
         self._facts: dict[tuple[str | None, int | None, str | None, bool], CallFacts] = {}
 
     # -- guard ---------------------------------------------------------------------------------------------------------
@@ -48,24 +49,36 @@ class GovernedCall:
         runtime = current_runtime()
         if runtime is None or not self.active:
             return wrapped(*args, **kwargs)
+        if args:
+            args, kwargs = self._by_name(args, kwargs, wrapped)
         frame, kwargs = self._open(runtime, instance, kwargs, wrapped)
         if frame is None:
             return wrapped(*args, **kwargs)
         frame.owner = self
-        with _Active(frame):
-            return wrapped(*args, **kwargs)
+        if not self.call.inner or not frame.facts.streamed:
+            with Active(frame):
+                return wrapped(*args, **kwargs)
+        with Step(frame):
+            result = wrapped(*args, **kwargs)
+        return result if frame.owner is None else Stepped(result, frame)
 
     async def aguard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a coroutine method: the call begins when it is awaited."""
         runtime = current_runtime()
         if runtime is None or not self.active:
             return await wrapped(*args, **kwargs)
+        if args:
+            args, kwargs = self._by_name(args, kwargs, wrapped)
         frame, kwargs = self._open(runtime, instance, kwargs, wrapped)
         if frame is None:
             return await wrapped(*args, **kwargs)
         frame.owner = self
-        with _Active(frame):
-            return await wrapped(*args, **kwargs)
+        if not self.call.inner or not frame.facts.streamed:
+            with Active(frame):
+                return await wrapped(*args, **kwargs)
+        with Step(frame):
+            result = await wrapped(*args, **kwargs)
+        return result if frame.owner is None else Stepped(result, frame)
 
     def manage(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a method that returns a stream manager: the call begins when the manager is entered."""
@@ -80,7 +93,7 @@ class GovernedCall:
             if frame is None:
                 return manager, manager.__enter__()
             manager = _made_anew(manager, wrapped, args, rest, frame)
-            with _Active(frame):
+            with Active(frame):
                 stream = manager.__enter__()
             return manager, _meter_helper(frame, stream)
 
@@ -89,11 +102,23 @@ class GovernedCall:
             if frame is None:
                 return manager, await manager.__aenter__()
             manager = _made_anew(manager, wrapped, args, rest, frame)
-            with _Active(frame):
+            with Active(frame):
                 stream = await manager.__aenter__()
             return manager, _meter_helper(frame, stream)
 
         return ManagerProxy(wrapped(*args, **rest), enter, aenter)
+
+    def _by_name(self, args: Any, kwargs: dict[str, Any], method: Any) -> tuple[Any, dict[str, Any]]:
+        """The arguments by name; as they are where that cannot be, which the vendor refuses."""
+        parameters = self._parameters_of(method)
+        if len(args) > len(parameters) or not kwargs.keys().isdisjoint(parameters[: len(args)]):
+            return args, kwargs
+        return (), named(args, kwargs, parameters)
+
+    def _parameters_of(self, method: Any) -> tuple[str, ...]:
+        if self._parameters is None:
+            self._parameters = parameters_of(method)
+        return self._parameters
 
     def _open(
         self, runtime: Runtime, instance: Any, kwargs: dict[str, Any], method: Any
@@ -105,7 +130,7 @@ class GovernedCall:
         if frame is None:
             return None, kwargs
         if frame.changes:
-            kwargs = kwargs | frame.changes
+            kwargs = laid_over(kwargs, frame.changes)
         if frame.facts.streamed and self.call.usage_option is not None:
             kwargs = self._ask_for_usage(frame, kwargs)
         return frame, kwargs
@@ -113,9 +138,7 @@ class GovernedCall:
     @never_raises
     def _limit_key(self, method: Any, kwargs: Mapping[str, Any]) -> str | None:
         """The argument that limits the output, among those that this version of the SDK takes."""
-        if self._accepted is None:
-            self._accepted = frozenset(inspect.signature(method).parameters)
-        return estimate.output_limit_key(kwargs, self.call.api, self._accepted)
+        return estimate.output_limit_key(kwargs, self.call.api, self._parameters_of(method))
 
     @never_raises
     def _frame(
@@ -127,20 +150,25 @@ class GovernedCall:
         method: Any,
     ) -> Frame | None:
         """Open the call. `method` is the vendor's, which takes the arguments."""
-        host, port = _address(instance)
-        model = kwargs.get("model")
-        key = host, port, model if isinstance(model, str) else None, self.call.streamed or kwargs.get("stream") is True
+        host, port = address_of(self.adapter.address, instance)
+        model = model_of(self.call.model, instance, kwargs)
+        facts = self.facts(host, port, model, self.call.streamed or kwargs.get("stream") is True)
+        limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
+        return open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
+
+    def facts(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
+        """What is known of such a call before it is made; the same object for the same kind of call."""
+        key = host, port, model, streamed
         facts = self._facts.get(key)
         if facts is None:
             if len(self._facts) >= _FACTS_KEPT:
                 self._facts.clear()
             facts = self._facts[key] = self._facts_of(*key)
-        limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
-        return open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
+        return facts
 
     def _facts_of(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
         call = self.call
-        provider, region = _biller(host, self.adapter.provider)
+        provider, region = biller_of(host, self.adapter.provider)
         return CallFacts(
             provider=provider,
             api=call.api,
@@ -161,6 +189,9 @@ class GovernedCall:
             return kwargs
         option, _, key = str(self.call.usage_option).partition(".")
         given = kwargs.get(option)
+        if not key:
+            frame.plain = self.call.plain if not given else None
+            return kwargs | {option: True}
         if isinstance(given, Mapping):
             if key in given:
                 return kwargs
@@ -194,6 +225,22 @@ class GovernedCall:
             settle_error(frame, error)
             raise
         return self._observe(frame, result)
+
+    def each(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Around a method that sends one request: the first of them is the guarded call, the others are new ones."""
+        frame = CURRENT.get()
+        if isinstance(frame, Frame) and frame.owner is self:
+            return self.meter(wrapped, instance, args, kwargs)
+        metered = wrapt.FunctionWrapper(wrapped, self.meter)
+        return self.guard(metered, instance, args, kwargs)
+
+    async def aeach(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Around a coroutine method that sends one request."""
+        frame = CURRENT.get()
+        if isinstance(frame, Frame) and frame.owner is self:
+            return await self.ameter(wrapped, instance, args, kwargs)
+        metered = wrapt.FunctionWrapper(wrapped, self.ameter)
+        return await self.aguard(metered, instance, args, kwargs)
 
     def _claim(self) -> Frame | None:
         """The frame our own guard opened for this call, the first time it is asked for."""
@@ -244,7 +291,7 @@ def _made_anew(manager: Any, method: Any, args: Any, kwargs: Mapping[str, Any], 
     for held in vars(manager).values():
         if inspect.iscoroutine(held):
             held.close()  # it will never be awaited
-    return method(*args, **(dict(kwargs) | frame.changes))
+    return method(*args, **laid_over(kwargs, frame.changes))
 
 
 @never_raises
@@ -254,56 +301,9 @@ def _meter_helper(frame: Frame, stream: Any) -> Any:
     return stream
 
 
-class _Active:
-    """Makes a frame, and its span, the current ones inside the block."""
-
-    __slots__ = ("_context", "_frame", "_outer")
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-
-    def __enter__(self) -> None:
-        self._outer: Scope | Frame | None = CURRENT.get()
-        CURRENT.set(self._frame)
-        self._context = self._frame.runtime.telemetry.attach(self._frame.span)
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, GeneratorExit):  # a coroutine dropped half-way may be finalised in another context
-            CURRENT.set(self._outer)
-            self._frame.runtime.telemetry.detach(self._context)
-        if error is not None:
-            settle_error(self._frame, error)  # does nothing if the meter has settled
-        elif self._frame.owner is not None:
-            self._frame.settle(None, Outcome.COMPLETED)  # something in between answered: the vendor was never called
-
-
 def _reads_raw_body(kwargs: Mapping[str, Any]) -> bool:
     """`with_streaming_response` may hand out the body line by line, where a chunk we asked for could not be hidden."""
     headers = kwargs.get("extra_headers")
     return isinstance(headers, Mapping) and any(
         str(name).lower() == "x-stainless-raw-response" and value == "stream" for name, value in headers.items()
     )
-
-
-def _address(instance: Any) -> tuple[str | None, int | None]:
-    """Host and port of the client behind a resource. Looked up once per URL object: the vendors keep theirs."""
-    url = getattr(getattr(instance, "_client", None), "base_url", None)
-    known = _addresses.get(id(url))
-    if known is not None and known[0] is url:
-        return known[1], known[2]
-    host = getattr(url, "host", None)
-    if not isinstance(host, str) or not host or url is None:
-        return None, None
-    if len(_addresses) >= _FACTS_KEPT:
-        _addresses.clear()
-    _addresses[id(url)] = url, host, url.port
-    return host, url.port
-
-
-_addresses: dict[int, tuple[Any, str, int | None]] = {}  # by the identity of the URL, which is kept alive beside it
-
-
-@lru_cache(maxsize=256)
-def _biller(host: str | None, default: str) -> tuple[str, str | None]:
-    """Who sends the bill, and where the call runs, as far as the host says."""
-    return (provider_of(host, default), region_of(host)) if host is not None else (default, None)

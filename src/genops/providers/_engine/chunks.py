@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from genops.core._guarding import never_raises
 from genops.core.usage import Reading
-from genops.providers._engine._paths import fields_of, get
-from genops.providers._engine.reading import read
+from genops.providers._engine._paths import every, fields_of, get
+from genops.providers._engine.reading import read, stream_fields
 
 __all__ = ["StreamReader", "read_chunks"]
 
@@ -26,19 +27,22 @@ class StreamReader:
     chunk.
     """
 
-    __slots__ = ("_api", "_on_first", "_provider", "_request", "_state", "_usage", "text_length")
+    __slots__ = ("_api", "_chunk", "_on_first", "_provider", "_request", "_state", "_usage", "text_length")
 
     def __init__(
         self,
         provider: str,
         api: str,
         request: Mapping[str, Any] | None = None,
+        *,
         on_first: Callable[[], None] | None = None,
+        chunk: str = "",
     ) -> None:
         self._provider = provider
         self._api = api
         self._request = request or _NOTHING
         self._on_first = on_first
+        self._chunk = chunk
         self._state: dict[str, Any] = {}
         self._usage: Any = None
         self.text_length = 0
@@ -46,8 +50,21 @@ class StreamReader:
     @property
     def feed(self) -> Callable[[Any], bool | None]:
         """What looks at a chunk of this API. Ask once per stream."""
+        if stream_fields(self._api) is not None:
+            return self.feed_fields
         method: Callable[[Any], bool | None] = getattr(self, _FEEDS.get(self._api, "feed_chunk"))
-        return method
+        return method if not self._chunk else lambda event: method(get(event, self._chunk))
+
+    @property
+    def started(self) -> bool:
+        """Whether there was a chunk."""
+        return bool(self._state)
+
+    def chunk_of(self, event: Any) -> Any:
+        """The chunk that an event of the stream holds; nearly always the event itself."""
+        if self._chunk:
+            return get(event, self._chunk)
+        return _payload_of(event) if self._api == "invoke_model" else event
 
     def finish(self) -> Reading:
         """Return what the stream said so far."""
@@ -107,6 +124,22 @@ class StreamReader:
                 self._state[name] = fields[name]
 
     @never_raises
+    def feed_fields(self, event: Any) -> bool:
+        """A chunk of an API whose chunks are described in spec/usage: the last value of a field wins, zero never."""
+        chunk = self.chunk_of(event)
+        described = stream_fields(self._api)
+        assert described is not None  # or this would not be called
+        if not self._state:
+            self._begin(chunk)
+        for name, paths in described.fields:
+            found = next((value for path in paths for value in every(chunk, path)), None)
+            if found or name not in self._state:
+                self._state[name] = found
+        for path in described.texts:
+            self.text_length += sum(len(text) for text in every(chunk, path) if isinstance(text, str))
+        return False
+
+    @never_raises
     def feed_event(self, event: Any) -> bool:
         """An event of the Responses API: the last one that carries the response has the usage."""
         if not self._state:
@@ -141,6 +174,12 @@ class StreamReader:
     def _merge_usage(self, usage: Any) -> None:
         stated = {name: value for name, value in (fields_of(usage) or _NOTHING).items() if value is not None}
         self._usage = {**(self._usage or {}), **stated}
+
+
+def _payload_of(event: Any) -> Any:
+    """The JSON inside an event of Bedrock's streams of models."""
+    content = get(get(event, "chunk"), "bytes")
+    return json.loads(content) if content else event
 
 
 _FEEDS = {"responses": "feed_event", "messages": "feed_message"}

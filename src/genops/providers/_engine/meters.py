@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import wrapt
@@ -21,16 +21,22 @@ from genops.core.ledger import Outcome
 from genops.providers._engine.chunks import StreamReader
 from genops.providers._engine.reading import read
 from genops.providers._engine.restoring import StreamRestorer, restore_in_place
-from genops.providers._engine.streams import StreamProxy, outcome_of
+from genops.providers._engine.streams import Layer, StreamProxy, outcome_of
 
 __all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response", "stream_over"]
 
 _log = logging.getLogger(__name__)
 _BODY_LIMIT = 16 * 1024 * 1024  # bytes of a raw body kept for reading usage; the largest image answers are about 8 MB
 # Raised by vendor clients before anything is sent: bad arguments, missing credentials.
-_NEVER_SENT = frozenset({"TypeError", "ValueError", "OpenAIError", "AnthropicError"})
+_NEVER_SENT = frozenset(
+    {"TypeError", "ValueError", "OpenAIError", "AnthropicError", "GroqError", "TogetherError", "RequestError"}
+    | {"ParamValidationError", "NoCredentialsError", "NoRegionError", "ValidationError"}
+)
 # What an HTTP client raises when no connection came about.
-_NEVER_CONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"})
+_NEVER_CONNECTED = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
+    | {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "NewConnectionError"}
+)
 
 
 @never_raises
@@ -46,9 +52,38 @@ def settle_response(frame: Frame, response: Any) -> None:
         restore_in_place(response, frame.vault)
 
 
-def stream_over(frame: Frame, stream: Any) -> StreamProxy:
-    """A vendor's stream with a meter beside it; what redaction took out of the request is put back in the chunks."""
-    return StreamProxy(stream, StreamMeter(frame), StreamRestorer(frame.vault) if frame.vault is not None else None)
+def stream_over(frame: Frame, stream: Any, chunk: str = "") -> StreamProxy:
+    """A vendor's stream with a meter beside it; what redaction took out of the request is put back in the chunks.
+
+    `chunk` is the attribute of its events that holds the chunk.
+    """
+    layers: list[Layer] = []
+    if frame.vault is not None:
+        layers.append(StreamRestorer(frame.vault))
+    if frame.plain is not None:
+        layers.append(Plain(frame.plain))
+    lazy = inspect.isgenerator(stream) or inspect.isasyncgen(stream)
+    return StreamProxy(stream, StreamMeter(frame, chunk=chunk, lazy=lazy), *layers)
+
+
+class Plain:
+    """Gives the application the part of each chunk it asked for, when we had to ask for more."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path.split(".")
+
+    def over(self, chunks: Iterable[Any]) -> Generator[Any, None, None]:
+        for chunk in chunks:
+            yield self._part(chunk)
+
+    async def aover(self, chunks: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+        async for chunk in chunks:
+            yield self._part(chunk)
+
+    def _part(self, chunk: Any) -> Any:
+        for name in self._path:
+            chunk = chunk[int(name)] if name.isdigit() else chunk[name]
+        return chunk
 
 
 @never_raises
@@ -64,10 +99,10 @@ def settle_error(frame: Frame, error: BaseException) -> None:
 
 def _executed(error: BaseException) -> bool:
     """Whether the provider may have run, and billed, the request that ended in `error`."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    status = _status_of(error)
+    if status is not None:
         return status < 400
-    if type(error).__name__ in _NEVER_SENT:
+    if type(error).__name__ in _NEVER_SENT or type(error) is ConnectionError:  # what ollama makes of a ConnectError
         return False
     cause: BaseException | None = error
     while cause is not None:
@@ -77,6 +112,19 @@ def _executed(error: BaseException) -> bool:
     return True
 
 
+def _status_of(error: BaseException) -> int | None:
+    """The HTTP status of an answer that a vendor's client raised; None if there was none."""
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata") if isinstance(response, Mapping) else None
+    stated = (
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        getattr(error, "code", None),
+        metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None,
+    )
+    return next((status for status in stated if isinstance(status, int)), None)
+
+
 def _context(frame: Frame) -> dict[str, Any] | None:
     return {"processing": frame.facts.processing} if frame.facts.processing is not None else None
 
@@ -84,12 +132,15 @@ def _context(frame: Frame) -> dict[str, Any] | None:
 class StreamMeter:
     """Reads usage from chunks as they pass; a `StreamSink`."""
 
-    __slots__ = ("_answer", "_frame", "_reader", "hides")
+    __slots__ = ("_answer", "_frame", "_lazy", "_reader", "hides")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, *, chunk: str = "", lazy: bool = False) -> None:
         self._frame = frame
+        self._lazy = lazy  # the request is sent when the stream is first read
         self._answer = Answer() if frame.runtime.telemetry.content else None
-        self._reader = StreamReader(frame.facts.provider, frame.facts.api, frame.request, frame.first_chunk)
+        self._reader = StreamReader(
+            frame.facts.provider, frame.facts.api, frame.request, on_first=frame.first_chunk, chunk=chunk
+        )
         self.hides = frame.hide_usage_chunk
 
     @property
@@ -98,8 +149,13 @@ class StreamMeter:
 
     def _feed_both(self, chunk: Any) -> bool | None:
         with contained(_log, "keeping the content of a stream"):
-            self._answer.see(chunk)  # type: ignore[union-attr]  # there is one, or this would not be called
+            self._answer.see(self._reader.chunk_of(chunk))  # type: ignore[union-attr]  # or this would not be called
         return self._reader.feed(chunk)
+
+    def _executed(self, outcome: Outcome, error: BaseException | None) -> bool:
+        if self._reader.started or outcome is Outcome.COMPLETED:
+            return True
+        return not self._lazy if error is None else _executed(error)
 
     @never_raises
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
@@ -109,6 +165,7 @@ class StreamMeter:
             self._reader.finish(),
             outcome,
             error_type=type(error).__qualname__ if error is not None else None,
+            executed=self._executed(outcome, error),
             generated_characters=self._reader.text_length,
         )
 

@@ -12,14 +12,16 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from genops.core.usage import Reading, Usage
 from genops.providers._engine._paths import Getter, compile_path, fields_of, get
 
-__all__ = ["provider_of", "read", "region_of"]
+__all__ = ["provider_of", "read", "region_of", "stream_fields"]
 
 _NOTHING: Mapping[str, Any] = {}
+_MODELS = ("modelVersion", "model_version", "model_id")
+_IDENTITIES = ("responseId", "response_id", "generation_id")
 _LONG_RETENTION = "12h"
 
 
@@ -54,6 +56,27 @@ def region_of(host: str) -> str | None:
     if region is None and provider == "aws.bedrock":
         return host.split(".")[1]
     return region
+
+
+class StreamFields(NamedTuple):
+    """What counts in the chunks of an API: fields to keep, each by its paths, and where generated text is."""
+
+    fields: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+    texts: tuple[tuple[str, ...], ...]
+
+
+@lru_cache(maxsize=256)
+def stream_fields(api: str) -> StreamFields | None:
+    """How the chunks of `api` are read; None for those whose chunks have a reader of their own."""
+    found = _shapes()["streams"].get(api)
+    if found is None:
+        return None
+    fields = tuple((name, _alternatives(paths)) for name, paths in found["fields"].items())
+    return StreamFields(fields, _alternatives(found["text"]))
+
+
+def _alternatives(paths: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split(".")) for path in paths.split("|"))
 
 
 @lru_cache(maxsize=256)
@@ -209,8 +232,8 @@ def read(
     if get(stated, "speed") == "fast":
         tier = "fast"
     region = get(stated, "inference_geo")
-    model = look("model") or look("modelVersion") or look("model_id")
-    identity = look("id") or look("responseId")
+    model = look("model") or next(filter(None, map(look, _MODELS)), None)
+    identity = look("id") or next(filter(None, map(look, _IDENTITIES)), None) or get(look("ResponseMetadata"), "RequestId")
     return Reading(
         usage=usage,
         response_id=identity if isinstance(identity, str) else None,

@@ -27,8 +27,15 @@ class Call:
     """One operation of a vendor SDK.
 
     `name` is what `instrument_<name>` is called; `operation` is gen_ai.operation.name; `api` names the usage shape in
-    spec/usage. `methods` are class attributes of `module`; the asynchronous twin is one more name. `requires` narrows
-    the package range where the method exists. `usage_option` is the request field that makes a stream report usage.
+    spec/usage. `methods` are class attributes of `module`, or its functions; the asynchronous twin is one more name.
+    `requires` narrows the package range where the method exists. `usage_option` is the request field that makes a
+    stream report usage.
+
+    `model` says where the model is named: an argument, or an attribute of the object called on (`.model_id`); `a|b` is
+    the first that is there. `inner` are methods below `methods` that send one request each, when one call may send
+    several. `chunk` is the attribute of a stream's event that holds the chunk. `plain` is the path of what the
+    application gets of a chunk when `usage_option` had to ask for more. `service` and `variants` are for a method that
+    makes every call of a client: its first argument names the variant, its second holds the request.
     """
 
     name: str
@@ -42,6 +49,12 @@ class Call:
     streamed: bool = False
     usage_option: str | None = None
     processing: str | None = None
+    model: str = "model"
+    inner: tuple[str, ...] = ()
+    chunk: str = ""
+    plain: str = ""
+    service: str = ""
+    variants: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +67,14 @@ class EnvVar:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A distribution and the range of versions an adapter is tested with, e.g. `>=1.40,<4`."""
+    """A distribution and the range of versions an adapter is tested with, e.g. `>=1.40,<4`.
+
+    `install` is what to install for it, if it is a part of something else.
+    """
 
     name: str
     requires: str
+    install: str = ""
 
     def installed(self) -> str | None:
         """Return the installed version, or None. Imports nothing."""
@@ -70,7 +87,7 @@ class Package:
         """Return the installed version. Raises `NotInstalled` when it is absent or out of range."""
         version = self.installed()
         if version is None:
-            raise NotInstalled(f"{self.name} is not installed.", fix=f"pip install '{self.name}{self.requires}'")
+            raise NotInstalled(f"{self.name} is not installed.", fix=f"pip install '{self.install or self.name + self.requires}'")
         if not in_range(version, self.requires):
             raise NotInstalled(
                 f"{self.name} {version} is installed; this adapter needs {self.requires}.",
@@ -85,6 +102,9 @@ class Adapter:
 
     `ping` makes a call that costs nothing, for the live check of `validate_setup(live=True)`; it is given the vendor's
     module. `usage_option_providers` accept `Call.usage_option`; elsewhere a stream without usage is estimated.
+    `address` is where the object called on keeps its base URL, a path of attributes; the first of `a|b` counts.
+    `rebound` are functions of modules, bound to a client when the package is imported. `retries` are the methods in
+    which the SDK waits before it sends a request again.
     """
 
     name: str
@@ -94,6 +114,9 @@ class Adapter:
     calls: tuple[Call, ...]
     env: tuple[EnvVar, ...] = ()
     usage_option_providers: frozenset[str] = frozenset()
+    address: str = "_client.base_url"
+    rebound: tuple[str, ...] = ()
+    retries: tuple[str, ...] = ()
     ping: Callable[[Any], object] | None = None
     documentation: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,7 +126,8 @@ class Adapter:
 
     def operations(self) -> tuple[str, ...]:
         """The names of the operations, each once, in order."""
-        return tuple(dict.fromkeys(call.name for call in self.calls))
+        every = (each for call in self.calls for each in (call.variants or (call,)))
+        return tuple(dict.fromkeys(call.name for call in every))
 
 
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9][0-9.]*)\s*$")

@@ -14,9 +14,8 @@ from typing import Any, Protocol
 import wrapt
 
 from genops.core.ledger import Outcome
-from genops.providers._engine.restoring import StreamRestorer
 
-__all__ = ["ManagerProxy", "StreamProxy", "StreamSink", "outcome_of", "unhook"]
+__all__ = ["Layer", "ManagerProxy", "StreamProxy", "StreamSink", "outcome_of", "unhook"]
 
 
 class StreamSink(Protocol):
@@ -33,6 +32,14 @@ class StreamSink(Protocol):
     def hides(self) -> bool: ...
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None: ...
+
+
+class Layer(Protocol):
+    """What changes the chunks of a stream on their way to the application."""
+
+    def over(self, chunks: Iterable[Any]) -> Generator[Any, None, None]: ...
+
+    def aover(self, chunks: AsyncIterable[Any]) -> AsyncGenerator[Any, None]: ...
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -101,10 +108,10 @@ class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscript
     response (what the vendors' helper streams do) all end the sink.
     """
 
-    def __init__(self, stream: Any, sink: StreamSink, restorer: StreamRestorer | None = None) -> None:
+    def __init__(self, stream: Any, sink: StreamSink, *layers: Layer) -> None:
         super().__init__(stream)
         self._self_reader = _Reader(sink)
-        self._self_restorer = restorer
+        self._self_layers = layers
         self._self_pump: Any = None
         _hook_response_close(stream, self._self_reader)
 
@@ -112,9 +119,8 @@ class StreamProxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscript
         if self._self_pump is None:
             self._self_pump = pump(self.__wrapped__, self._self_reader)
             self._self_reader.pump = weakref.ref(self._self_pump)
-            if self._self_restorer is not None:
-                over = self._self_restorer.over if pump is _pump else self._self_restorer.aover
-                self._self_pump = over(self._self_pump)
+            for layer in self._self_layers:
+                self._self_pump = (layer.over if pump is _pump else layer.aover)(self._self_pump)
         return self._self_pump
 
     def __iter__(self) -> Any:

@@ -1,0 +1,104 @@
+"""Requests: what a vendor method was called with, by name; where the call goes; and how a request is changed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from genops.providers._engine.reading import provider_of, region_of
+
+__all__ = ["Address", "address_of", "biller_of", "laid_over", "model_of", "named", "parameters_of"]
+
+_KEPT = 256  # addresses
+Address = tuple[str | None, int | None]
+_NOWHERE: Address = (None, None)
+
+
+def parameters_of(method: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a method's arguments, in order, without the object it belongs to."""
+    return tuple(name for name in inspect.signature(method).parameters if name != "self")
+
+
+def named(args: Sequence[Any], kwargs: Mapping[str, Any], parameters: Sequence[str]) -> dict[str, Any]:
+    """All arguments by name. What is given twice stays for the vendor to refuse."""
+    return {**dict(zip(parameters, args, strict=False)), **kwargs}
+
+
+def laid_over(request: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with `changes`; a key `a.b` changes `b` inside the argument `a`."""
+    made = dict(request)
+    for key, value in changes.items():
+        outer, _, inner = key.partition(".")
+        made[outer] = _with(made.get(outer), inner, value) if inner else value
+    return made
+
+
+def _with(holder: Any, name: str, value: Any) -> Any:
+    """A copy of `holder`, a mapping, a vendor's object or nothing, in which `name` is `value`."""
+    copy = getattr(holder, "model_copy", None)
+    if copy is not None:
+        return copy(update={name: value})
+    return {**holder, name: value} if isinstance(holder, Mapping) else {name: value}
+
+
+def model_of(where: str, instance: Any, request: Mapping[str, Any]) -> str | None:
+    """The model a call names; see `Call.model`."""
+    if where == "model":  # nearly always
+        model = request.get("model")
+        return model if isinstance(model, str) else None
+    for option in where.split("|"):
+        found = _walk(instance, option[1:]) if option.startswith(".") else request.get(option)
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def address_of(path: str, instance: Any) -> Address:
+    """Host and port of the service behind an object; see `Adapter.address`.
+
+    Looked up once per URL object: the vendors keep theirs.
+    """
+    url = None
+    for option in path.split("|") if "|" in path else (path,):
+        url = _walk(instance, option)
+        if url is not None:
+            break
+    if isinstance(url, str):
+        return _split(url)
+    known = _addresses.get(id(url))
+    if known is not None and known[0] is url:
+        return known[1], known[2]
+    host = getattr(url, "host", None)
+    if not isinstance(host, str) or not host or url is None:
+        return _NOWHERE
+    if len(_addresses) >= _KEPT:
+        _addresses.clear()
+    _addresses[id(url)] = url, host, url.port
+    return host, url.port
+
+
+_addresses: dict[int, tuple[Any, str, int | None]] = {}  # by the identity of the URL, which is kept alive beside it
+
+
+@lru_cache(maxsize=_KEPT)
+def _split(url: str) -> Address:
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    try:
+        return parts.hostname, parts.port
+    except ValueError:  # a port that is no number: the vendor will say so
+        return parts.hostname, None
+
+
+def _walk(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
+@lru_cache(maxsize=_KEPT)
+def biller_of(host: str | None, default: str) -> tuple[str, str | None]:
+    """Who sends the bill, and where the call runs, as far as the host says."""
+    return (provider_of(host, default), region_of(host)) if host is not None else (default, None)
