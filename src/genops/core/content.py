@@ -12,7 +12,10 @@ from typing import Any
 
 __all__ = ["CONTENT_ARGUMENTS", "Answer", "input_messages", "iterators_as_lists", "output_messages"]
 
-CONTENT_ARGUMENTS = ("system", "instructions", "messages", "input", "prompt", "contents")
+CONTENT_ARGUMENTS = (
+    *("system", "instructions", "messages", "input", "prompt", "contents", "message", "chat_history", "inputText"),
+    *("query", "documents", "texts", "text", "inputs"),
+)
 """The arguments of a request that hold content, with any provider."""
 _INSTRUCTIONS = frozenset({"system", "instructions"})
 _TEXTS = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning", "summary_text"})
@@ -49,14 +52,28 @@ def input_messages(request: Mapping[str, Any]) -> list[Message]:
 
 def output_messages(response: Any) -> list[Message]:
     """The messages of an answer, of any of the shapes that providers use."""
-    choices = get(response, "choices")
-    if isinstance(choices, list):
-        return [_of_turn(get(choice, "message") or choice, "assistant") for choice in choices]
+    for name in ("choices", "candidates", "generations"):
+        choices = get(response, name)
+        if isinstance(choices, list):
+            return [_of_turn(_turn_of(choice), "assistant") for choice in choices]
     output = get(response, "output")
     if isinstance(output, list):
         return [_of_turn(item, "assistant") for item in output]
-    content = get(response, "content")
-    return [_message("assistant", content)] if content else []
+    turn = get(response, "message") or get(output, "message")
+    if turn is not None and not isinstance(turn, str):
+        return [_of_turn(turn, "assistant")]
+    results = get(response, "results")
+    if isinstance(results, list):
+        return [_message("assistant", get(each, "generated_text") or get(each, "outputText")) for each in results]
+    found = (get(response, name) for name in ("content", "text", "response", "generation", "completion"))
+    content = next(filter(None, found), None)
+    return [_message("assistant", content)] if isinstance(content, str | list) else []
+
+
+def _turn_of(choice: Any) -> Any:
+    """The turn that a choice holds: Gemini calls it its content."""
+    content = get(choice, "content")
+    return get(choice, "message") or (content if content is not None and not isinstance(content, str) else choice)
 
 
 def _of_turn(turn: Any, role: str) -> Message:
@@ -121,8 +138,13 @@ class Answer:
         for choice in _items(get(chunk, "choices")):
             delta = get(choice, "delta")
             self._add(get(choice, "index"), get(delta, "content") or get(choice, "text"))
-        delta = get(chunk, "delta")
-        self._add(get(chunk, "index"), delta if isinstance(delta, str) else get(delta, "text"))
+        for candidate in _items(get(chunk, "candidates")):
+            for part in _items(get(get(candidate, "content"), "parts")):
+                self._add(get(candidate, "index"), get(part, "text"))
+        delta = get(get(chunk, "contentBlockDelta") or chunk, "delta")
+        content = get(get(delta, "message"), "content")
+        self._add(get(chunk, "index"), delta if isinstance(delta, str) else get(delta, "text") or get(content, "text"))
+        self._add(None, get(get(chunk, "message"), "content") or get(chunk, "response") or get(chunk, "outputText"))
 
     def _add(self, place: Any, text: Any) -> None:
         if isinstance(text, str) and text:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
+from genops.core.content import output_messages
+
 __all__ = [
     "InputBound",
     "bound_input",
@@ -25,8 +27,16 @@ _TEXT_LIMIT = 400_000  # characters looked at for their class; the rest is taken
 _IMAGES = frozenset({"image_url", "image", "input_image"})
 _IMAGE_TOKENS = 1_000  # an image part: between 85 (low detail) and about 1,600 tokens at the large providers
 _MESSAGE_TOKENS = 4  # role and separators
-_PAYLOADS = ("messages", "input", "prompt", "system", "instructions", "tools", "contents", "response_format")
-_BOUNDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_PAYLOADS = (
+    *("messages", "input", "prompt", "system", "instructions", "tools", "contents", "response_format"),
+    *("message", "chat_history", "preamble", "documents", "query", "texts", "text", "inputs", "inputText"),
+    *("suffix", "toolConfig", "system_instruction", "images", "document", "state", "questions"),
+)
+_BOUNDS = (
+    *("max_completion_tokens", "max_output_tokens", "max_tokens", "maxTokens", "max_new_tokens", "num_predict"),
+    *("max_tokens_to_sample", "max_gen_len", "maxTokenCount", "maxOutputTokens"),
+)
+_SETTINGS = frozenset({"config", "inferenceConfig", "options", "params", "textGenerationConfig"})  # may hold both
 _DEPTH = 12
 _IMAGE_BOUND = 50_000  # gpt-4o-mini counts an image of high detail as up to 48,169 tokens; others below 5,000
 _PART_TOKENS = 8  # separators around a message or part
@@ -36,6 +46,16 @@ _LIMITS_OF_API = {
     "completions": ("max_tokens",),
     "responses": ("max_output_tokens",),
     "messages": ("max_tokens",),
+    "generateContent": ("config.max_output_tokens",),
+    "streamGenerateContent": ("config.max_output_tokens",),
+    "converse": ("inferenceConfig.maxTokens",),
+    "chat_v1": ("max_tokens",),
+    "chat_v2": ("max_tokens",),
+    "chat": ("options.num_predict",),
+    "generate": ("options.num_predict", "max_tokens"),
+    "watsonx_chat": ("params.max_tokens",),
+    "text_generation": ("params.max_new_tokens",),
+    "text_generation_stream": ("max_new_tokens",),
 }
 
 
@@ -60,7 +80,15 @@ def estimate_input(request: Mapping[str, Any]) -> int:
     for name in _PAYLOADS:
         if name in request:
             tokens += _tokens(request[name], 0)
+    for name in _SETTINGS & request.keys():
+        tokens += estimate_input(_fields(request[name]))
     return tokens
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """What an argument made of settings holds: it is a mapping, or an object of the vendor's."""
+    found = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _tokens(value: Any, depth: int) -> int:
@@ -111,6 +139,8 @@ def bound_input(request: Mapping[str, Any]) -> InputBound:
     for name in _PAYLOADS:
         if name in request:
             tokens += _bytes(request[name], 0, lifetimes)
+    for name in _SETTINGS & request.keys():
+        tokens += bound_input(_fields(request[name])).tokens
     return InputBound(tokens, max(lifetimes, default=None))
 
 
@@ -139,33 +169,42 @@ def _bytes(value: Any, depth: int, lifetimes: set[str]) -> int:
 def output_limit_key(request: Mapping[str, Any], api: str, accepted: Container[str]) -> str | None:
     """The argument that limits the output of a request: the one it has, else the first of its API that is `accepted`.
 
-    None where there is none.
+    `a.b` is `b` inside the argument `a`. None where there is none.
     """
-    given = next((name for name in _BOUNDS if isinstance(request.get(name), int)), None)
-    return given or next((name for name in _LIMITS_OF_API.get(api, ()) if name in accepted), None)
+    given = _stated_bound(request)
+    if given is not None:
+        return given[0]
+    return next((name for name in _LIMITS_OF_API.get(api, ()) if name.partition(".")[0] in accepted), None)
+
+
+def _stated_bound(request: Mapping[str, Any]) -> tuple[str, int] | None:
+    for name in _BOUNDS:
+        bound = request.get(name)
+        if isinstance(bound, int) and not isinstance(bound, bool):
+            return name, bound
+    for outer in _SETTINGS & request.keys():
+        found = _stated_bound(_fields(request[outer]))
+        if found is not None:
+            return f"{outer}.{found[0]}", found[1]
+    return None
 
 
 def output_bound(request: Mapping[str, Any]) -> int | None:
     """The most output tokens the request allows, over all its choices; None if it states no limit."""
-    for name in _BOUNDS:
-        bound = request.get(name)
-        if isinstance(bound, int) and not isinstance(bound, bool):
-            choices = request.get("n")
-            return bound * choices if isinstance(choices, int) and choices > 1 else bound
-    return None
+    found = _stated_bound(request)
+    if found is None or found[1] < 0:  # ollama: -1 is no limit
+        return None
+    choices = request.get("n")
+    return found[1] * choices if isinstance(choices, int) and choices > 1 else found[1]
 
 
 def generated_characters(response: Any) -> int:
     """Characters of the text in a response, for one that states no usage."""
-    choices = _get(response, "choices")
-    if isinstance(choices, list):
-        return sum(
-            _length(_get(_get(choice, "message"), "content")) + _length(_get(choice, "text")) for choice in choices
-        )
-    content = _get(response, "content")
-    if isinstance(content, list):
-        return sum(_length(_get(block, "text")) for block in content)
-    return _length(_get(response, "output_text"))
+    if isinstance(response, str):
+        return len(response)
+    parts = (part for message in output_messages(response) for part in message["parts"])
+    found = sum(_length(part.get("content")) + _length(part.get("arguments")) for part in parts)
+    return found or _length(_get(response, "output_text"))
 
 
 def _get(value: Any, name: str) -> Any:

@@ -75,7 +75,6 @@ class Frame:
         "output_bound",
         "owner",
         "parent",
-        "plain",
         "plan",
         "redacted",
         "request",
@@ -115,7 +114,6 @@ class Frame:
         self.span: Any = None
         self.owner: object | None = None  # whose meter this frame waits for
         self.hide_usage_chunk = False  # we asked for it, the application did not
-        self.plain: str | None = None  # the part of a chunk the application wants, if we asked for more
         self.items_cost: Decimal | None = None  # of a batch: what its items cost so far
         self.entry: LedgerEntry | None = None
         self.ending: Ending | None = None  # what the entry shares with others

@@ -190,7 +190,7 @@ class GovernedCall:
         option, _, key = str(self.call.usage_option).partition(".")
         given = kwargs.get(option)
         if not key:
-            frame.plain = self.call.plain if not given else None
+            frame.hide_usage_chunk = not given
             return kwargs | {option: True}
         if isinstance(given, Mapping):
             if key in given:
@@ -266,7 +266,7 @@ def _observed(frame: Frame, result: Any, call: Call) -> Any:
     if _is_raw(result):
         return ResponseProxy.over(result, frame)
     if frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
-        return stream_over(frame, result)
+        return stream_over(frame, result, call)
     settle_response(frame, result)
     return result
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from typing import Any
 
 import wrapt
@@ -21,6 +30,7 @@ from genops.core.ledger import Outcome
 from genops.providers._engine.chunks import StreamReader
 from genops.providers._engine.reading import read
 from genops.providers._engine.restoring import StreamRestorer, restore_in_place
+from genops.providers._engine.spec import Call
 from genops.providers._engine.streams import Layer, StreamProxy, outcome_of
 
 __all__ = ["ResponseProxy", "StreamMeter", "settle_error", "settle_response", "stream_over"]
@@ -52,17 +62,15 @@ def settle_response(frame: Frame, response: Any) -> None:
         restore_in_place(response, frame.vault)
 
 
-def stream_over(frame: Frame, stream: Any, chunk: str = "") -> StreamProxy:
-    """A vendor's stream with a meter beside it; what redaction took out of the request is put back in the chunks.
-
-    `chunk` is the attribute of its events that holds the chunk.
-    """
+def stream_over(frame: Frame, stream: Any, call: Call | None = None) -> StreamProxy:
+    """A vendor's stream with a meter beside it; what redaction took out of the request is put back in the chunks."""
     layers: list[Layer] = []
     if frame.vault is not None:
         layers.append(StreamRestorer(frame.vault))
-    if frame.plain is not None:
-        layers.append(Plain(frame.plain))
+    if call is not None and call.plain and frame.hide_usage_chunk:
+        layers.append(Plain(call.plain))
     lazy = inspect.isgenerator(stream) or inspect.isasyncgen(stream)
+    chunk = call.chunk if call is not None else ""
     return StreamProxy(stream, StreamMeter(frame, chunk=chunk, lazy=lazy), *layers)
 
 

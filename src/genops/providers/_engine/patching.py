@@ -18,6 +18,7 @@ import wrapt
 
 from genops.core._guarding import never_raises
 from genops.providers._engine.calls import GovernedCall
+from genops.providers._engine.operations import GovernedClient
 from genops.providers._engine.spec import Adapter, Call, Shape, in_range
 
 __all__ = ["Patches", "missing_targets", "wrappers_around"]
@@ -96,20 +97,22 @@ class Patches:
         here = [call for call in _calls(self.adapter, version) if call.module == module.__name__]
         with self._lock:
             for call in here:
-                governed = GovernedCall(self.adapter, call)
+                governed = (GovernedClient if call.variants else GovernedCall)(self.adapter, call)
                 for method in call.methods:
                     self._patch(module, method, governed)
+                for method in call.inner:
+                    self._patch(module, method, governed, inner=True)
+        _rebind(self.adapter)
 
-    def _patch(self, module: Any, method: str, governed: GovernedCall) -> None:
+    def _patch(self, module: Any, method: str, governed: GovernedCall, *, inner: bool = False) -> None:
         key = (module.__name__, method)
-        class_name, _, name = method.partition(".")
-        owner = getattr(module, class_name, None)
+        owner, name = _owner_of(module, method)
         original = owner.__dict__.get(name) if owner is not None else None
         if key in self._patches or original is None:
             if original is None:
                 _log.debug("%s:%s does not exist in %s", module.__name__, method, self.adapter.package.installed())
             return
-        installed = _wrapped(original, governed)
+        installed = _around_each(original, governed) if inner else _wrapped(original, governed)
         setattr(owner, name, installed)
         self._patches[key] = _Patch(owner, name, original, installed, governed)
 
@@ -123,9 +126,33 @@ def _is_around(method: Any, ours: Any) -> bool:
     return False
 
 
+def _owner_of(module: Any, method: str) -> tuple[Any, str]:
+    """What holds a method, a class or the module, and its name there."""
+    class_name, dot, name = method.partition(".")
+    return (getattr(module, class_name, None), name) if dot else (module, class_name)
+
+
+def _rebind(adapter: Adapter) -> None:
+    """Bind functions of modules that are methods of a client anew: they were bound before the methods were patched."""
+    for target in adapter.rebound:
+        module_name, _, name = target.partition(":")
+        module = sys.modules.get(module_name)
+        client = getattr(getattr(module, name, None), "__self__", None)
+        if client is not None:
+            setattr(module, name, getattr(client, name))
+
+
+def _around_each(original: Any, governed: GovernedCall) -> Any:
+    asynchronous = inspect.iscoroutinefunction(inspect.unwrap(original))
+    return wrapt.FunctionWrapper(original, governed.aeach if asynchronous else governed.each)
+
+
 def _wrapped(original: Any, governed: GovernedCall) -> Any:
     if governed.call.shape is Shape.MANAGER:
         return wrapt.FunctionWrapper(original, governed.manage)
+    if governed.call.inner:
+        asynchronous = inspect.iscoroutinefunction(inspect.unwrap(original))
+        return wrapt.FunctionWrapper(original, governed.aguard if asynchronous else governed.guard)
     if inspect.iscoroutinefunction(inspect.unwrap(original)):
         return wrapt.FunctionWrapper(wrapt.FunctionWrapper(original, governed.ameter), governed.aguard)
     return wrapt.FunctionWrapper(wrapt.FunctionWrapper(original, governed.meter), governed.guard)
@@ -140,9 +167,9 @@ def missing_targets(adapter: Adapter, version: str) -> list[str]:
     missing = []
     for call in _calls(adapter, version):
         module = _import(call.module)
-        for method in call.methods:
-            class_name, _, name = method.partition(".")
-            if not hasattr(getattr(module, class_name, None), name):
+        for method in (*call.methods, *call.inner):
+            owner, name = _owner_of(module, method)
+            if not hasattr(owner, name):
                 missing.append(f"{call.module}:{method}")
     return missing
 
@@ -153,8 +180,8 @@ def wrappers_around(adapter: Adapter) -> dict[str, tuple[str, ...]]:
     for call in adapter.calls:
         module = sys.modules.get(call.module)
         for method in call.methods:
-            class_name, _, name = method.partition(".")
-            target = getattr(module, class_name, type).__dict__.get(name)
+            owner, name = _owner_of(module, method)
+            target = getattr(owner, "__dict__", {}).get(name)
             if target is not None:
                 chains[f"{call.module}:{method}"] = tuple(_chain(target))
     return chains

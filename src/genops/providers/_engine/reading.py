@@ -233,7 +233,9 @@ def read(
         tier = "fast"
     region = get(stated, "inference_geo")
     model = look("model") or next(filter(None, map(look, _MODELS)), None)
-    identity = look("id") or next(filter(None, map(look, _IDENTITIES)), None) or get(look("ResponseMetadata"), "RequestId")
+    identity = (
+        look("id") or next(filter(None, map(look, _IDENTITIES)), None) or get(look("ResponseMetadata"), "RequestId")
+    )
     return Reading(
         usage=usage,
         response_id=identity if isinstance(identity, str) else None,

@@ -87,7 +87,9 @@ class Package:
         """Return the installed version. Raises `NotInstalled` when it is absent or out of range."""
         version = self.installed()
         if version is None:
-            raise NotInstalled(f"{self.name} is not installed.", fix=f"pip install '{self.install or self.name + self.requires}'")
+            raise NotInstalled(
+                f"{self.name} is not installed.", fix=f"pip install '{self.install or self.name + self.requires}'"
+            )
         if not in_range(version, self.requires):
             raise NotInstalled(
                 f"{self.name} {version} is installed; this adapter needs {self.requires}.",
