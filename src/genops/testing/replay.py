@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -21,7 +22,10 @@ EXCHANGE_HEADER = "x-genops-exchange"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One recorded request with its response. Bodies are text; a stream is its server-sent events."""
+    """One recorded request with its response. Bodies are text; a stream is its events.
+
+    `content` is the body where it is binary, as Amazon's event streams are. `url` is where the request went.
+    """
 
     id: str
     provider: str
@@ -33,6 +37,8 @@ class Exchange:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    content: bytes | None = None
+    url: str = ""
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Exchange:
@@ -49,7 +55,19 @@ class Exchange:
             status=response["status"],
             headers={key.lower(): value for key, value in (response.get("headers") or {}).items()},
             body=response.get("body") or "",
+            content=base64.b64decode(response["body_base64"]) if response.get("body_base64") else None,
+            url=request["url"],
         )
+
+    def events(self) -> list[bytes]:
+        """The pieces of a stream: server-sent events, lines, or the messages of Amazon's event stream."""
+        if self.content is not None:
+            return _messages(self.content)
+        if "event-stream" in self.headers.get("content-type", "event-stream"):
+            pieces = re.split(r"(?<=\n\n)|(?<=\r\n\r\n)", self.body)
+        else:
+            pieces = self.body.splitlines(keepends=True)
+        return [piece.encode() for piece in pieces if piece]
 
     def with_unique_id(self, suffix: str) -> Exchange:
         """The same exchange under another response id, as a second call would have had."""
@@ -59,6 +77,16 @@ class Exchange:
             self.body,
         )
         return replace(self, body=changed)
+
+
+def _messages(content: bytes) -> list[bytes]:
+    """The messages of an event stream; each begins with its length."""
+    found, place = [], 0
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        found.append(content[place : place + length])
+        place += length
+    return found
 
 
 def _json_object(body: Any) -> dict[str, Any]:
@@ -194,10 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if exchange is None:
                 self._send(404, {"content-type": "application/json"}, b'{"error":{"message":"no such recording"}}')
-            elif exchange.streaming:
+            elif exchange.streaming and exchange.status < 400:
                 self._stream(exchange)
             else:
-                self._send(exchange.status, exchange.headers, exchange.body.encode())
+                self._send(exchange.status, exchange.headers, exchange.content or exchange.body.encode())
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the client went away, as some tests have it do
 
@@ -219,15 +247,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(key, value)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        events = [event for event in re.split(r"(?<=\n\n)|(?<=\r\n\r\n)", exchange.body) if event]
-        for number, event in enumerate(events):
+        for number, content in enumerate(exchange.events()):
             if state.cut_after is not None and number >= state.cut_after:
                 self.close_connection = True
                 self.connection.close()
                 return
             if state.chunk_delay_s:
                 time.sleep(state.chunk_delay_s)
-            content = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")

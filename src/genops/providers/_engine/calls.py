@@ -19,7 +19,7 @@ from genops.core.frame import CURRENT, CallFacts, Frame, open_frame
 from genops.core.runtime import Runtime, current_runtime
 from genops.providers._engine.batches import BatchSink
 from genops.providers._engine.meters import ResponseProxy, settle_error, settle_response, stream_over
-from genops.providers._engine.requests import address_of, biller_of, laid_over, model_of, named, parameters_of
+from genops.providers._engine.requests import Place, biller_of, laid_over, model_of, named, parameters_of, place_of
 from genops.providers._engine.spec import Adapter, Call, Shape
 from genops.providers._engine.stepping import Active, Step, Stepped
 from genops.providers._engine.streams import ManagerProxy, StreamProxy
@@ -40,7 +40,7 @@ class GovernedCall:
         self.call = call
         self.active = True
         self._parameters: tuple[str, ...] | None = None  # the names of the vendor's arguments
-        self._facts: dict[tuple[str | None, int | None, str | None, bool], CallFacts] = {}
+        self._facts: dict[tuple[Place, str | None, bool], CallFacts] = {}
 
     # -- guard ---------------------------------------------------------------------------------------------------------
 
@@ -150,15 +150,15 @@ class GovernedCall:
         method: Any,
     ) -> Frame | None:
         """Open the call. `method` is the vendor's, which takes the arguments."""
-        host, port = address_of(self.adapter.address, instance)
+        place = place_of(self.adapter, instance)
         model = model_of(self.call.model, instance, kwargs)
-        facts = self.facts(host, port, model, self.call.streamed or kwargs.get("stream") is True)
+        facts = self.facts(place, model, self.call.streamed or kwargs.get("stream") is True)
         limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
         return open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
 
-    def facts(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
+    def facts(self, place: Place, model: str | None, streamed: bool) -> CallFacts:
         """What is known of such a call before it is made; the same object for the same kind of call."""
-        key = host, port, model, streamed
+        key = place, model, streamed
         facts = self._facts.get(key)
         if facts is None:
             if len(self._facts) >= _FACTS_KEPT:
@@ -166,9 +166,10 @@ class GovernedCall:
             facts = self._facts[key] = self._facts_of(*key)
         return facts
 
-    def _facts_of(self, host: str | None, port: int | None, model: str | None, streamed: bool) -> CallFacts:
+    def _facts_of(self, place: Place, model: str | None, streamed: bool) -> CallFacts:
         call = self.call
-        provider, region = biller_of(host, self.adapter.provider)
+        host, port, billed, placed = place
+        provider, region = biller_of(host, billed, placed)
         return CallFacts(
             provider=provider,
             api=call.api,

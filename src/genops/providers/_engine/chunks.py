@@ -105,7 +105,7 @@ class StreamReader:
                 self._count_tool_calls(part["tool_calls"])
         usage = fields.get("usage")
         extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
-        if usage is None and (not extra or _RUNNING.isdisjoint(extra)):
+        if usage is None and fields.get("x_groq") is None and (not extra or _RUNNING.isdisjoint(extra)):
             return False
         self._note(usage, fields_of(chunk))
         return usage is not None and not choices

@@ -17,7 +17,7 @@ from genops.core.frame import Frame, open_frame
 from genops.core.runtime import Runtime, current_runtime
 from genops.providers._engine.calls import GovernedCall
 from genops.providers._engine.meters import settle_response, stream_over
-from genops.providers._engine.requests import address_of, laid_over, model_of
+from genops.providers._engine.requests import laid_over, model_of, place_of
 from genops.providers._engine.spec import Adapter, Call
 from genops.providers._engine.stepping import Active
 
@@ -78,10 +78,10 @@ class GovernedClient(GovernedCall):
     def _operation_frame(
         self, runtime: Runtime, variant: GovernedCall, instance: Any, parameters: Mapping[str, Any], attributed: Any
     ) -> Frame | None:
-        host, port = address_of(self.adapter.address, instance)
         call = variant.call
         request = {**parameters, **_body(parameters)}
-        facts = variant.facts(host, port, model_of(call.model, instance, parameters), call.streamed)
+        model = model_of(call.model, instance, parameters)
+        facts = variant.facts(place_of(self.adapter, instance), model, call.streamed)
         limit_key = estimate.output_limit_key(request, call.api, ("inferenceConfig",))
         return open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
 

@@ -226,6 +226,8 @@ def read(
     usage, cost = shape.usage(answer, request) if shape is not None else (None, None)
     if usage is not None:
         usage = _refined(provider, usage, answer, request)
+    elif api == "invoke_model":
+        usage = _reranked(answer, request)
     look = answer.get if type(answer) is dict else partial(get, answer)
     stated = fields_of(look("usage"))
     tier = look("service_tier") or get(stated, "service_tier") or get(look("serviceTier"), "type")
@@ -262,6 +264,17 @@ def _refined(provider: str, usage: Usage, response: Any, request: Mapping[str, A
     if changed is None:
         return usage
     return Usage(changed, reasoning_tokens=usage.reasoning_tokens, source=usage.source, flags=usage.flags)
+
+
+def _reranked(response: Any, request: Mapping[str, Any]) -> Usage | None:
+    """The search units of a rerank model on Bedrock, which states none: one for every 100 documents begun.
+
+    Source: Amazon Bedrock pricing, "Cohere Rerank 3.5", checked 2026-11-24.
+    """
+    documents, results = request.get("documents"), get(response, "results")
+    if not isinstance(documents, list) or not isinstance(results, list) or "query" not in request:
+        return None
+    return Usage({"search_units": -(-len(documents) // 100)})
 
 
 def _grounding(response: Any) -> int:

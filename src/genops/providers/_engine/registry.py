@@ -28,7 +28,10 @@ __all__ = [
     "uninstrument",
 ]
 
-BUILT_IN = ("openai", "anthropic")
+BUILT_IN = (
+    *("openai", "anthropic", "gemini", "bedrock", "mistral", "cohere", "groq", "together", "ollama", "watsonx"),
+    *("huggingface",),
+)
 ENTRY_POINTS = "genops.adapters"
 
 _log = logging.getLogger(__name__)

@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from genops.providers._engine.reading import provider_of, region_of
+from genops.providers._engine.spec import Adapter
 
-__all__ = ["Address", "address_of", "biller_of", "laid_over", "model_of", "named", "parameters_of"]
+__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of"]
 
 _KEPT = 256  # addresses
 Address = tuple[str | None, int | None]
+Place = tuple[str | None, int | None, str, str | None]
 _NOWHERE: Address = (None, None)
 
 
@@ -98,7 +100,20 @@ def _walk(value: Any, path: str) -> Any:
     return value
 
 
+def place_of(adapter: Adapter, instance: Any) -> Place:
+    """Where a call made on `instance` goes, who is billed for it and in which region it runs, as far as it says."""
+    host, port = address_of(adapter.address, instance)
+    provider, region = adapter.provider, None
+    for path, billed in adapter.billers.items():
+        value = _walk(instance, path)
+        if value and value != "auto":
+            provider = billed.format(value)
+    if adapter.region:
+        region = _walk(instance, adapter.region)
+    return host, port, provider, region if isinstance(region, str) else None
+
+
 @lru_cache(maxsize=_KEPT)
-def biller_of(host: str | None, default: str) -> tuple[str, str | None]:
-    """Who sends the bill, and where the call runs, as far as the host says."""
-    return (provider_of(host, default), region_of(host)) if host is not None else (default, None)
+def biller_of(host: str | None, default: str, region: str | None = None) -> tuple[str, str | None]:
+    """Who sends the bill, and where the call runs: what the host says, else what is given."""
+    return (provider_of(host, default), region_of(host) or region) if host is not None else (default, region)

@@ -104,7 +104,9 @@ class Adapter:
 
     `ping` makes a call that costs nothing, for the live check of `validate_setup(live=True)`; it is given the vendor's
     module. `usage_option_providers` accept `Call.usage_option`; elsewhere a stream without usage is estimated.
-    `address` is where the object called on keeps its base URL, a path of attributes; the first of `a|b` counts.
+    `address` is where the object called on keeps its base URL, a path of attributes; the first of `a|b` counts, and
+    `region` where it keeps the region. `billers` maps an attribute to the provider that sends the bill when it is set;
+    `{}` is its value.
     `rebound` are functions of modules, bound to a client when the package is imported. `retries` are the methods in
     which the SDK waits before it sends a request again.
     """
@@ -117,6 +119,8 @@ class Adapter:
     env: tuple[EnvVar, ...] = ()
     usage_option_providers: frozenset[str] = frozenset()
     address: str = "_client.base_url"
+    region: str = ""
+    billers: Mapping[str, str] = field(default_factory=dict)
     rebound: tuple[str, ...] = ()
     retries: tuple[str, ...] = ()
     ping: Callable[[Any], object] | None = None

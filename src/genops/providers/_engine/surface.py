@@ -86,6 +86,42 @@ class InstrumentedAdapter:
         """Attribute the batch results read through `target`."""
         return self._attributed("batches", target, attributes)
 
+    def instrument_generate_content(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the content generated through `target`."""
+        return self._attributed("generate_content", target, attributes)
+
+    def instrument_converse(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the conversations held through `target`."""
+        return self._attributed("converse", target, attributes)
+
+    def instrument_invoke_model(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the models invoked through `target`."""
+        return self._attributed("invoke_model", target, attributes)
+
+    def instrument_generate(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the text generated through `target`."""
+        return self._attributed("generate", target, attributes)
+
+    def instrument_text_generation(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the text generated through `target`."""
+        return self._attributed("text_generation", target, attributes)
+
+    def instrument_fim(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the code completions made through `target`."""
+        return self._attributed("fim", target, attributes)
+
+    def instrument_agents(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the agent completions made through `target`."""
+        return self._attributed("agents", target, attributes)
+
+    def instrument_rerank(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the rerank calls made through `target`."""
+        return self._attributed("rerank", target, attributes)
+
+    def instrument_ocr(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the documents read through `target`."""
+        return self._attributed("ocr", target, attributes)
+
     def uninstrument(self) -> None:
         """Restore the vendor's methods."""
         registry.patches_of(self.adapter).remove()
