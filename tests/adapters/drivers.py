@@ -1,4 +1,4 @@
-"""Drivers: how the application of each recorded exchange would have made it, with the real SDK, against the replay server.
+"""Drivers: each recorded call, made again as its application made it, with the real SDK, against the replay server.
 
 A driver makes the call of an exchange and reads its answer to the end. Hosts that speak OpenAI's API are called at
 their own address, through a transport that leads to the replay server instead.
@@ -17,7 +17,7 @@ import pytest
 
 from genops.testing.replay import EXCHANGE_HEADER, Exchange
 
-__all__ = ["DRIVERS", "drive"]
+__all__ = ["DRIVERS", "bedrock_client", "drive", "leading_to", "mistral_client", "watsonx_model"]
 
 Driver = Callable[[Exchange, str], Any]
 
@@ -80,26 +80,33 @@ def _host(exchange: Exchange, url: str) -> Any:
     openai = importlib.import_module("openai")
     http = importlib.import_module(openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0])
     base = re.sub(r"/(chat/completions|completions|responses|embeddings)$", "", exchange.url)
-    transport = _leading_to(http, url)
+    transport = leading_to(http, url)
     with openai.OpenAI(
         api_key="test", base_url=base, max_retries=0, http_client=http.Client(transport=transport)
     ) as client:
         return _openai_like(client, exchange)
 
 
-def _leading_to(http: Any, url: str) -> Any:
+def leading_to(http: Any, url: str, *, asynchronous: bool = False) -> Any:
     """A transport that sends every request to `url`, whatever host it is for."""
     target = urlsplit(url)
 
+    def led(request: Any) -> Any:
+        request.url = request.url.copy_with(scheme="http", host=target.hostname, port=target.port)
+        return request
+
     class Leading(http.HTTPTransport):  # type: ignore[misc,name-defined]  # which library it is, the SDK decides
         def handle_request(self, request: Any) -> Any:
-            request.url = request.url.copy_with(scheme="http", host=target.hostname, port=target.port)
-            return super().handle_request(request)
+            return super().handle_request(led(request))
 
-    return Leading()
+    class AsyncLeading(http.AsyncHTTPTransport):  # type: ignore[misc,name-defined]
+        async def handle_async_request(self, request: Any) -> Any:
+            return await super().handle_async_request(led(request))
+
+    return AsyncLeading() if asynchronous else Leading()
 
 
-# -- Anthropic, Groq, Together ------------------------------------------------------------------------------------------
+# -- Anthropic, Groq, Together -----------------------------------------------------------------------------------------
 
 
 def _anthropic(exchange: Exchange, url: str) -> Any:
@@ -130,7 +137,7 @@ def _together(exchange: Exchange, url: str) -> Any:
     return _read(result) if exchange.request.get("stream") else result
 
 
-# -- Gemini -------------------------------------------------------------------------------------------------------------
+# -- Gemini ------------------------------------------------------------------------------------------------------------
 
 
 def _gemini(exchange: Exchange, url: str) -> Any:
@@ -160,7 +167,7 @@ def _gemini(exchange: Exchange, url: str) -> Any:
     return client.models.generate_content(**arguments)
 
 
-# -- Bedrock ------------------------------------------------------------------------------------------------------------
+# -- Bedrock -----------------------------------------------------------------------------------------------------------
 
 
 def bedrock_client(url: str) -> Any:
@@ -190,7 +197,7 @@ def _bedrock(exchange: Exchange, url: str) -> Any:
     return client.invoke_model(modelId=model, body=body)["body"].read()
 
 
-# -- the others -----------------------------------------------------------------------------------------------------------
+# -- the others --------------------------------------------------------------------------------------------------------
 
 
 def mistral_client(url: str) -> Any:
@@ -245,7 +252,8 @@ def watsonx_model(url: str, model: str) -> Any:
     httpx = importlib.import_module("httpx")
     client = watsonx.APIClient(
         watsonx.Credentials(url="https://us-south.ml.cloud.ibm.com", token="test"),
-        httpx_client=httpx.Client(transport=_leading_to(httpx, url)),
+        httpx_client=httpx.Client(transport=leading_to(httpx, url)),
+        async_httpx_client=httpx.AsyncClient(transport=leading_to(httpx, url, asynchronous=True)),
     )
     client.default_project_id = "00000000-0000-0000-0000-000000000000"  # setting it would ask the service
     return models.ModelInference(model_id=model, api_client=client, validate=False)

@@ -45,7 +45,7 @@ def test_recorded_exchange_is_booked_once_with_the_vendors_figures(exchange: Exc
     ):
         try:
             drive(exchange, server.url)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever the SDK raises, of ten SDKs
             failure = error
     if failure is not None and not captured.entries:
         pytest.skip(f"the SDK does not send it: {failure}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -43,6 +44,7 @@ _NEVER_SENT = frozenset(
     | {"ParamValidationError", "NoCredentialsError", "NoRegionError", "ValidationError"}
 )
 # What an HTTP client raises when no connection came about.
+_STATUS_AT_END = re.compile(r"\((\d{3})\)\s*$")
 _NEVER_CONNECTED = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
     | {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "NewConnectionError"}
@@ -130,7 +132,11 @@ def _status_of(error: BaseException) -> int | None:
         getattr(error, "code", None),
         metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None,
     )
-    return next((status for status in stated if isinstance(status, int)), None)
+    found = next((status for status in stated if isinstance(status, int)), None)
+    if found is None and type(error).__name__ == "WMLClientError":  # watsonx says it in the text of a stream's error
+        written = _STATUS_AT_END.search(str(error))
+        return int(written[1]) if written else None
+    return found
 
 
 def _context(frame: Frame) -> dict[str, Any] | None:
