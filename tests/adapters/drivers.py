@@ -256,7 +256,8 @@ def watsonx_model(url: str, model: str) -> Any:
         async_httpx_client=httpx.AsyncClient(transport=leading_to(httpx, url, asynchronous=True)),
     )
     client.default_project_id = "00000000-0000-0000-0000-000000000000"  # setting it would ask the service
-    return models.ModelInference(model_id=model, api_client=client, validate=False)
+    once: dict[str, Any] = {"max_retries": 0, "delay_time": 0, "retry_status_codes": []}
+    return models.ModelInference(model_id=model, api_client=client, validate=False, **once)
 
 
 def _watsonx(exchange: Exchange, url: str) -> Any:

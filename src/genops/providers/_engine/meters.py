@@ -44,7 +44,7 @@ _NEVER_SENT = frozenset(
     | {"ParamValidationError", "NoCredentialsError", "NoRegionError", "ValidationError"}
 )
 # What an HTTP client raises when no connection came about.
-_STATUS_AT_END = re.compile(r"\((\d{3})\)\s*$")
+_STATUS_AT_END = re.compile(r"\b(\d{3})\)\s*$")
 _NEVER_CONNECTED = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
     | {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "NewConnectionError"}
