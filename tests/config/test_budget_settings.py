@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -18,6 +19,7 @@ from genops.config.budgets import (
     parse_rate_limits,
 )
 from genops.config.files import parse
+from genops.config.settings import load
 from genops.core.budgets.model import Budget, BudgetMode, Estimator, OnStoreError, OnUnpriced
 from genops.core.budgets.windows import Window, WindowKind
 from genops.core.errors import ConfigurationError
@@ -202,3 +204,20 @@ def test_whole_file_is_read():
     assert BudgetSettings() == budget_settings(parse("", name="f"))
     with pytest.raises(ConfigurationError, match="f:5: budget 'org' is there already"):
         budget_settings(parse("budgets:\n- name: org\n  limit: 1\nrate_limits:\n- name: org\n  limit: 5\n", name="f"))
+
+
+def test_budgets_of_the_arguments_are_in_force(tmp_path):
+    """`configure(budgets=...)` limits; a list in the file replaces that of the arguments, key by key."""
+    arguments = {"budgets": [{"name": "org", "limit": 1}], "rate_limits": [{"name": "pace", "limit": 5, "per": "1m"}]}
+    (tmp_path / "genops.yaml").write_text("budgets:\n- {name: team, limit: 2}\n")
+
+    alone = load(arguments, environ={}, cwd=tmp_path / "elsewhere").budgets.budgets
+    over = load(arguments, environ={}, cwd=tmp_path).budgets.budgets
+    assert [("org", "genops.configure()"), ("pace", "genops.configure()")] == [(b.name, b.source) for b in alone]
+    assert ["team", "pace"] == [budget.name for budget in over]
+
+
+def test_a_mistake_in_an_argument_is_said():
+    """The message names the function where it would name the file."""
+    with pytest.raises(ConfigurationError, match=r"genops\.configure\(\)"):
+        load({"budgets": [{"name": "org", "limits": 1}]}, environ={}, cwd=Path("/"))

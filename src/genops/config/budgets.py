@@ -244,15 +244,24 @@ class BudgetSettings:
     webhook: str | None = None  # where alerts are posted to
 
 
-def budget_settings(document: Document) -> BudgetSettings:
-    """Read the keys `budgets`, `rate_limits` and `budget_store` of a settings file. Raises `ConfigurationError`."""
-    values = document.values
-    budgets = parse_budgets(values.get("budgets") or [], document)
-    limits = parse_rate_limits(values.get("rate_limits") or [], document)
-    _refuse_repeated((*budgets, *limits))
-    store = _STORE.read(Value(values.get("budget_store"), document, ("budget_store",)))
+def budget_settings(document: Document, below: Document | None = None) -> BudgetSettings:
+    """Read the keys `budgets`, `rate_limits` and `budget_store` of a settings file. Raises `ConfigurationError`.
+
+    A key that the file does not have is read from `below`, the arguments of `genops.configure()`.
+    """
+
+    def stated(key: str) -> tuple[Any, Document]:
+        source = document if below is None or document.values.get(key) is not None else below
+        return source.values.get(key), source
+
+    limits, limits_source = stated("rate_limits")
+    budgets, budgets_source = stated("budgets")
+    both = (*parse_budgets(budgets or [], budgets_source), *parse_rate_limits(limits or [], limits_source))
+    _refuse_repeated(both)
+    given, store_source = stated("budget_store")
+    store = _STORE.read(Value(given, store_source, ("budget_store",)))
     return BudgetSettings(
-        budgets=(*budgets, *limits),
+        budgets=both,
         store=store.get("url"),
         namespace=store.get("namespace", "default"),
         webhook=store.get("webhook"),

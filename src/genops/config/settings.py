@@ -161,7 +161,7 @@ def load(
         policies=PolicySet((*from_arguments.get("policies", ()), *from_file.get("policies", ()))),
         policy=_policy(merged, cwd if path is None else path.parent),
         prices={key: merged[key] for key in RATE_KEYS if key in merged},
-        budgets=budget_settings(document),
+        budgets=budget_settings(document, Document(_ARGUMENTS_NAME, arguments or {})),
         redaction=RedactionSettings(**merged.get("redaction", {}), stated="redaction" in merged),
         ledger=LedgerSettings(**merged.get("ledger", {})),
         telemetry=TelemetrySettings(**merged.get("telemetry", {})),

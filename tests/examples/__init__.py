@@ -1,0 +1,1 @@
+"""The examples and the pages of the adapters, run against replayed traffic."""
