@@ -1,4 +1,4 @@
-"""What is Anthropic's own: prompt caching for five minutes or an hour, thinking, web search, and the results of a batch.
+"""What is Anthropic's own: prompt caching for five minutes or an hour, thinking, web search, batches.
 
 `python anthropic_specific_advanced.py [BATCH_ID]`, where BATCH_ID is a message batch that has ended.
 """
@@ -50,7 +50,7 @@ def search(client: anthropic.Anthropic) -> None:
 
 
 def read_batch(client: anthropic.Anthropic, batch_id: str) -> None:
-    """Reading the results books each message that succeeded once, at half price; errors and expired ones cost nothing."""
+    """Reading the results books each message that succeeded once, at half price; others cost nothing."""
     for result in client.messages.batches.results(batch_id):
         print(f"{result.custom_id}: {result.result.type}")
 

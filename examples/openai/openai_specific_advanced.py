@@ -62,9 +62,7 @@ def show(entry: LedgerEntry) -> None:
     meters = ", ".join(f"{meter} {quantity}" for meter, quantity in entry.usage.items())
     tier = f", tier {entry.service_tier}" if entry.service_tier else ""
     thought = f", of it {entry.reasoning_tokens} reasoning" if entry.reasoning_tokens else ""
-    print(
-        f"  {entry.response_model or entry.request_model}{tier}: {meters}{thought}: {entry.cost or 0:f} {entry.currency}"
-    )
+    print(f"  {entry.response_model}{tier}: {meters}{thought}: {entry.cost or 0:f} {entry.currency}")
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ MISSING = "no-such-model"  # the model that the examples of production ask for i
 # What a request says, and what the recording that answers it is to have.
 FEATURES = {
     '"ttl": "1h"': "cache_1h",
-    "cache_control": "cache_req",
+    '"ttl": "5m"': "cache_read",
     '"thinking"': "thinking",
     "web_search": "server_tool",
     '"tools"': "tools",
@@ -53,7 +53,7 @@ class ProviderServer(ReplayServer):
             return self._refusal
         everything = self.exchanges
         feature = next((feature for said, feature in FEATURES.items() if said in asked), None)
-        alike = [each for each in everything if (_has(each, feature) if feature else not _has(each, "tools"))]
+        alike = [each for each in everything if (_has(each, feature) if feature else _is_plain(each))]
         self.exchanges = alike
         found = super().answer(received)
         self.exchanges = everything
@@ -79,6 +79,10 @@ def _has(exchange: Exchange, feature: str) -> bool:
     return feature in _index().get(exchange.id, {}).get("features", ())
 
 
+def _is_plain(exchange: Exchange) -> bool:
+    return not any(_has(exchange, each) for each in ("no_usage", "tools"))
+
+
 def exchanges_of(adapter: str) -> list[Exchange]:
     """The recordings that the examples of an adapter are answered from; those that say what they used come first."""
     folders = RECORDED.get(adapter, (adapter,))
@@ -100,7 +104,7 @@ def _file(path: str, lines: list[object]) -> Exchange:
         path=path,
         request={},
         status=200,
-        headers={"content-type": "application/jsonl"},
+        headers={"content-type": "application/json"},
         body="".join(json.dumps(line) + "\n" for line in lines),
     )
 
@@ -120,39 +124,30 @@ def provider(adapter: str, ledger: Path) -> Iterator[dict[str, str]]:
 
 
 # What has no recording: result files of batches, as the providers' references describe them.
-_CHAT = {"id": "chatcmpl-b1", "object": "chat.completion", "model": "gpt-4o-mini", "choices": []}
-_MESSAGE = {"id": "msg_b1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5", "content": []}
+_USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+_CHAT = {"id": "chatcmpl-b1", "object": "chat.completion", "model": "gpt-4o-mini", "choices": [], "usage": _USAGE}
+_MESSAGE = {
+    "id": "msg_b1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-haiku-4-5",
+    "content": [],
+    "usage": {"input_tokens": 100, "output_tokens": 10},
+}
+_BATCH = "/v1/messages/batches/msgbatch_1"
 FILES: dict[str, tuple[Exchange, ...]] = {
     "openai": (
         _file(
             "/v1/files/file-1/content",
-            [
-                {
-                    "id": "batch_req_1",
-                    "custom_id": "a",
-                    "response": {
-                        "status_code": 200,
-                        "body": {
-                            **_CHAT,
-                            "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-                        },
-                    },
-                    "error": None,
-                }
-            ],
+            [{"id": "batch_req_1", "custom_id": "a", "response": {"status_code": 200, "body": _CHAT}, "error": None}],
         ),
     ),
     "anthropic": (
+        _file(_BATCH, [{"id": "msgbatch_1", "type": "message_batch", "results_url": f"{_BATCH}/results"}]),
         _file(
-            "/v1/messages/batches/msgbatch_1/results",
+            f"{_BATCH}/results",
             [
-                {
-                    "custom_id": "a",
-                    "result": {
-                        "type": "succeeded",
-                        "message": {**_MESSAGE, "usage": {"input_tokens": 100, "output_tokens": 10}},
-                    },
-                },
+                {"custom_id": "a", "result": {"type": "succeeded", "message": _MESSAGE}},
                 {"custom_id": "b", "result": {"type": "expired"}},
             ],
         ),
