@@ -46,17 +46,19 @@ lint: setup ## Format, lint, layers
 types: setup ## Types, strict
 	$(BIN)/mypy
 
-generate: setup ## Names, prices, usage shapes and reference pages from spec/
+generate: setup ## Names, prices, usage shapes, reference pages, examples and pages of the adapters
 	$(BIN)/python tools/build_usage_shapes.py
 	$(BIN)/python tools/build_redaction_rules.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/generate.py
+	$(BIN)/python tools/build_examples.py
 
 check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/build_usage_shapes.py --check
 	$(BIN)/python tools/build_redaction_rules.py --check
 	$(BIN)/python tools/build_prices.py --check
 	$(BIN)/python tools/generate.py --check
+	$(BIN)/python tools/build_examples.py --check
 
 bench: ## Overhead and price look-ups beside the peers; about twenty minutes
 	$(PYTHON) bench/setup_venvs.py
