@@ -30,7 +30,7 @@ def _adapter(page: Path) -> str | None:
 def test_python_block_runs(page: Path, block: str, tmp_path: Path) -> None:
     """Every block is a program; those of an adapter's pages call its SDK, against replayed traffic."""
     adapter = _adapter(page)
-    with nullcontext() if adapter is None else provider(adapter, tmp_path / "ledger") as environment:
+    with nullcontext() if adapter is None else provider(adapter, tmp_path) as environment:
         result = subprocess.run(
             [sys.executable, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tests.stores.budgets.test_budget_tls import certificate
 
 from genops.testing.replay import Exchange, Received, ReplayServer, load_recordings
 
@@ -25,41 +29,98 @@ FEATURES = {
     "web_search": "server_tool",
     '"tools"': "tools",
 }
+_MOVED = {"text": "generation", "text_stream": "generation_stream"}  # watsonx: recorded before its v1
 _ID = re.compile(r'"(?:id|responseId|response_id|generation_id)":\s*"([^"]+)"')
 _REQUEST = "x-amzn-requestid"
 _Variables = Callable[[str], Mapping[str, str]]
 VARIABLES: dict[str, _Variables] = {
     "openai": lambda url: {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": f"{url}/v1"},
     "anthropic": lambda url: {"ANTHROPIC_API_KEY": "test", "ANTHROPIC_BASE_URL": url},
+    "gemini": lambda url: {"GEMINI_API_KEY": "test", "GOOGLE_GEMINI_BASE_URL": url},
+    "bedrock": lambda url: {
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    },
+    "mistral": lambda url: {"MISTRAL_API_KEY": "test", "MISTRAL_SERVER_URL": url},
+    "cohere": lambda url: {"CO_API_KEY": "test", "CO_API_URL": url},
+    "together": lambda url: {"TOGETHER_API_KEY": "test", "TOGETHER_BASE_URL": f"{url}/v1"},
+    "groq": lambda url: {"GROQ_API_KEY": "test", "GROQ_BASE_URL": url},
+    "ollama": lambda url: {"OLLAMA_HOST": url},
+    "watsonx": lambda url: {
+        "WATSONX_URL": url.replace("http:", "https:"),
+        "WATSONX_PLATFORM_URL": url.replace("http:", "https:"),
+        "WATSONX_TOKEN": "test",
+        "WATSONX_PROJECT_ID": "test",
+    },
+    "huggingface": lambda url: {"HF_TOKEN": "test", "HF_ROUTER_URL": f"{url}/together/v1", "HF_HUB_OFFLINE": ""},
+    # By name, through the replay server as a proxy: the host is what says who sends the bill.
+    "openai_compatible": lambda url: {
+        "OPENROUTER_API_KEY": "test",
+        "OPENROUTER_BASE_URL": "http://openrouter.ai/api/v1",
+        "DEEPSEEK_API_KEY": "test",
+        "DEEPSEEK_BASE_URL": "http://api.deepseek.com",
+        "HTTP_PROXY": url,
+        "http_proxy": url,
+        "NO_PROXY": "",
+        "no_proxy": "",
+    },
 }
-RECORDED: dict[str, tuple[str, ...]] = {}  # folders of recordings, where they are not called as the adapter is
+# Folders of recordings, where they are not called as the adapter is.
+RECORDED: dict[str, tuple[str, ...]] = {
+    "gemini": ("google_genai",),
+    "openai_compatible": ("openrouter", "deepseek", "xai", "perplexity"),
+}
 
 
 class ProviderServer(ReplayServer):
-    """Answers as the provider would, and with its own error where the model does not exist."""
+    """Answers as the provider would: by operation, mode, what the request asks for, and model, in this order.
+
+    A model that does not exist gets the provider's own error, or one like it.
+    """
 
     def __init__(self, exchanges: list[Exchange]) -> None:
-        super().__init__([exchange for exchange in exchanges if exchange.status < 400])
+        super().__init__([exchange for exchange in exchanges if exchange.status < 400], choose=self._chosen)
         self._answers = 0
         self._refusal = next(
             (each for each in exchanges if each.status in (404, 400) and not each.streaming),
             replace(exchanges[0], status=404, streaming=False, body='{"error": {"message": "no such model"}}'),
         )
 
-    def answer(self, received: Received) -> Exchange | None:
-        """The recorded answer to a request."""
-        asked = json.dumps(received.body)
-        if MISSING in received.path or MISSING in asked:
+    def speak_tls(self, cert: Path, key: Path) -> None:
+        """Be an HTTPS server, for an SDK that accepts no other."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
+    def _chosen(self, received: Received) -> Exchange | None:
+        path, asked = unquote(urlsplit(received.path).path), json.dumps(received.body)
+        if MISSING in path or MISSING in asked:
             return self._refusal
-        everything = self.exchanges
         feature = next((feature for said, feature in FEATURES.items() if said in asked), None)
-        alike = [each for each in everything if (_has(each, feature) if feature else _is_plain(each))]
-        self.exchanges = alike
-        found = super().answer(received)
-        self.exchanges = everything
-        found = found or super().answer(received)
+        streaming = received.body.get("stream", "stream" in _operation(path)) is True
+        fitting = [each for each in self.exchanges if _operation(unquote(each.path)) == _operation(path)]
+        fitting = [each for each in fitting if each.streaming == streaming]
+        best = max(
+            fitting,
+            key=lambda each: (
+                each.path == path,
+                _has(each, feature) if feature else _is_plain(each),
+                f"/{each.model}/" in re.sub("[:/]", "/", f"{path}/{received.body.get('model')}/"),
+            ),
+            default=None,
+        )
         self._answers += 1
-        return found and _as_another_call(found, self._answers)
+        return best and _as_another_call(best, self._answers)
+
+
+def _operation(path: str) -> str:
+    """What a path asks for: the word after a colon, as Google writes it, or the last one."""
+    return _MOVED.get(found := re.split(r"[/:]", path.rstrip("/"))[-1], found)
 
 
 def _as_another_call(exchange: Exchange, number: int) -> Exchange:
@@ -110,17 +171,16 @@ def _file(path: str, lines: list[object]) -> Exchange:
 
 
 @contextmanager
-def provider(adapter: str, ledger: Path) -> Iterator[dict[str, str]]:
-    """Run the provider's stand-in; gives the environment for a program that calls it."""
+def provider(adapter: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Run the provider's stand-in; gives the environment for a program that calls it. The ledger is folder/ledger."""
     with ProviderServer(exchanges_of(adapter)) as server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("GENOPS_", "OTEL_"))}
-        yield {
-            **inherited,
-            **VARIABLES[adapter](server.url),
-            "GENOPS_LEDGER_DIR": str(ledger),
-            "PYTHONWARNINGS": "error",
-            "PYTHONUTF8": "1",
-        }
+        own = VARIABLES[adapter](server.url)
+        if adapter == "watsonx":
+            cert, key = certificate(folder)
+            server.speak_tls(cert, key)
+            own = {**own, "WX_CLIENT_VERIFY_REQUESTS": str(cert)}
+        yield {**inherited, **own, "GENOPS_LEDGER_DIR": str(folder / "ledger"), "PYTHONUTF8": "1"}
 
 
 # What has no recording: result files of batches, as the providers' references describe them.
@@ -135,7 +195,9 @@ _MESSAGE = {
     "usage": {"input_tokens": 100, "output_tokens": 10},
 }
 _BATCH = "/v1/messages/batches/msgbatch_1"
+_PROJECT = {"metadata": {"guid": "test"}, "entity": {"storage": {"type": "bmcos_object_storage"}}}
 FILES: dict[str, tuple[Exchange, ...]] = {
+    "watsonx": (_file("/v2/projects/test", [_PROJECT]),),
     "openai": (
         _file(
             "/v1/files/file-1/content",

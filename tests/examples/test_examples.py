@@ -13,21 +13,22 @@ import pytest
 from tests.examples.hosts import ROOT, VARIABLES, provider
 
 from genops.core.ledger import LedgerEntry, Outcome
+from genops.providers._engine.registry import adapters
 from genops.stores import LedgerReader
 
 EXAMPLES = ROOT / "examples"
-NOT_YET: frozenset[str] = frozenset()  # adapters that main does not have
+NOT_YET = frozenset(VARIABLES) - frozenset(adapters())  # adapters that main does not have
 ADAPTERS = sorted(VARIABLES.keys() - NOT_YET)
 ARGUMENTS = {"openai": ("file-1",), "anthropic": ("msgbatch_1",)}
 _TEAM = re.compile(r"^\s*(\w+): (\d+) calls, ([\d.]+) USD", re.M)
 
 
-def _run(adapter: str, file: str, ledger: Path, *arguments: str) -> tuple[str, list[LedgerEntry]]:
+def _run(adapter: str, file: str, folder: Path, *arguments: str) -> tuple[str, list[LedgerEntry]]:
     program = EXAMPLES / adapter / file
-    with provider(adapter, ledger) as environment:
+    with provider(adapter, folder) as environment:
         result = subprocess.run(
             [sys.executable, str(program), *arguments],
-            cwd=ledger.parent,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -35,7 +36,11 @@ def _run(adapter: str, file: str, ledger: Path, *arguments: str) -> tuple[str, l
             check=False,
         )
     assert (0, "") == (result.returncode, result.stderr), result.stdout + result.stderr
-    return result.stdout, list(LedgerReader(ledger).entries()) if ledger.is_dir() else []
+    return result.stdout, _entries(folder / "ledger")
+
+
+def _entries(ledger: Path) -> list[LedgerEntry]:
+    return list(LedgerReader(ledger).entries()) if ledger.is_dir() else []
 
 
 def _said(printed: str) -> dict[str, tuple[int, Decimal]]:
@@ -55,7 +60,7 @@ def _booked(entries: list[LedgerEntry], field: str = "team") -> dict[str, tuple[
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_setup_is_valid(adapter: str, tmp_path: Path) -> None:
     """Package, methods and key are found, and nothing needs a fix."""
-    printed, entries = _run(adapter, "setup_validation.py", tmp_path / "ledger")
+    printed, entries = _run(adapter, "setup_validation.py", tmp_path)
 
     assert [] == entries
     assert "every method to govern was found" in printed
@@ -65,7 +70,7 @@ def test_setup_is_valid(adapter: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_basic_tracking_books_each_call(adapter: str, tmp_path: Path) -> None:
     """One entry for each call, priced, streamed or not, for the team, customer and feature it was made for."""
-    printed, entries = _run(adapter, "basic_tracking.py", tmp_path / "ledger")
+    printed, entries = _run(adapter, "basic_tracking.py", tmp_path)
 
     assert {("support", "acme", "answers")} == {(e.team, e.customer_id, e.feature) for e in entries}
     assert {True, False} == {entry.streamed for entry in entries}
@@ -76,7 +81,7 @@ def test_basic_tracking_books_each_call(adapter: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_the_application_need_not_change(adapter: str, tmp_path: Path) -> None:
     """Two calls of an application that knows nothing are two entries of its team."""
-    printed, entries = _run(adapter, "auto_instrumentation.py", tmp_path / "ledger")
+    printed, entries = _run(adapter, "auto_instrumentation.py", tmp_path)
 
     assert 2 == _said(printed)["support"][0]
     assert _booked(entries) == _said(printed)
@@ -85,7 +90,7 @@ def test_the_application_need_not_change(adapter: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_costs_add_up_per_team_customer_and_feature(adapter: str, tmp_path: Path) -> None:
     """What is printed for each team is what its entries cost."""
-    printed, entries = _run(adapter, "cost_tracking.py", tmp_path / "ledger")
+    printed, entries = _run(adapter, "cost_tracking.py", tmp_path)
     teams, customers = _booked(entries), _booked(entries, "customer_id")
 
     assert {"support": 3, "search": 2} == {team: calls for team, (calls, _) in teams.items()}
@@ -97,7 +102,7 @@ def test_costs_add_up_per_team_customer_and_feature(adapter: str, tmp_path: Path
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_rules_refuse_before_anything_is_sent(adapter: str, tmp_path: Path) -> None:
     """Drafts go to the small model, the trial has spent its budget, and an error of the provider costs nothing."""
-    printed, entries = _run(adapter, "production_patterns.py", tmp_path / "ledger")
+    printed, entries = _run(adapter, "production_patterns.py", tmp_path)
     refused = [(entry.customer_id, entry.policy_name) for entry in entries if entry.outcome is Outcome.BLOCKED]
     failed = [entry for entry in entries if entry.outcome is Outcome.ERROR]
 
@@ -111,7 +116,7 @@ def test_rules_refuse_before_anything_is_sent(adapter: str, tmp_path: Path) -> N
 def test_what_is_peculiar_is_booked(adapter: str, tmp_path: Path) -> None:
     """The adapter's own example: every call has a price, and the sum is the one printed."""
     arguments = ARGUMENTS.get(adapter, ())
-    printed, entries = _run(adapter, f"{adapter}_specific_advanced.py", tmp_path / "ledger", *arguments)
+    printed, entries = _run(adapter, f"{adapter}_specific_advanced.py", tmp_path, *arguments)
 
     assert [] == [(entry.request_model, entry.unpriced_reason) for entry in entries if entry.cost is None]
     assert _booked(entries) == _said(printed)
