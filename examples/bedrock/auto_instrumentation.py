@@ -16,7 +16,7 @@ LARGE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
 def make_client() -> Any:
-    """boto3 reads AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_REGION, and AWS_ENDPOINT_URL_BEDROCK_RUNTIME if there is one."""
+    """boto3 reads AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_DEFAULT_REGION, as it always does."""
     return boto3.client("bedrock-runtime")
 
 

@@ -16,7 +16,7 @@ SMALL = "ibm/granite-3-8b-instruct"
 
 
 def make_client() -> APIClient:
-    """WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own; IBM's needs the key and the project only."""
+    """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
         api_key=os.environ.get("WATSONX_API_KEY"),

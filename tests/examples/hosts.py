@@ -28,6 +28,9 @@ FEATURES = {
     '"thinking"': "thinking",
     "web_search": "server_tool",
     '"tools"': "tools",
+    "cachedContent": "cache_read",
+    "thinkingConfig": "reasoning_tokens",
+    "gpt-oss-120b": "stream_error",
 }
 _MOVED = {"text": "generation", "text_stream": "generation_stream"}  # watsonx: recorded before its v1
 _ID = re.compile(r'"(?:id|responseId|response_id|generation_id)":\s*"([^"]+)"')
@@ -108,7 +111,7 @@ class ProviderServer(ReplayServer):
         best = max(
             fitting,
             key=lambda each: (
-                each.path == path,
+                unquote(each.path) == path,
                 _has(each, feature) if feature else _is_plain(each),
                 f"/{each.model}/" in re.sub("[:/]", "/", f"{path}/{received.body.get('model')}/"),
             ),
@@ -183,8 +186,16 @@ def provider(adapter: str, folder: Path) -> Iterator[dict[str, str]]:
         yield {**inherited, **own, "GENOPS_LEDGER_DIR": str(folder / "ledger"), "PYTHONUTF8": "1"}
 
 
-# What has no recording: result files of batches, as the providers' references describe them.
+# What has no recording: as the providers' references describe it.
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+_ANSWER = {
+    "id": "answer-1",
+    "created": 1767225600,
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Here."}, "finish_reason": "stop"},
+    ],
+    "usage": _USAGE,
+}
 _CHAT = {"id": "chatcmpl-b1", "object": "chat.completion", "model": "gpt-4o-mini", "choices": [], "usage": _USAGE}
 _MESSAGE = {
     "id": "msg_b1",
@@ -197,7 +208,36 @@ _MESSAGE = {
 _BATCH = "/v1/messages/batches/msgbatch_1"
 _PROJECT = {"metadata": {"guid": "test"}, "entity": {"storage": {"type": "bmcos_object_storage"}}}
 FILES: dict[str, tuple[Exchange, ...]] = {
-    "watsonx": (_file("/v2/projects/test", [_PROJECT]),),
+    "watsonx": (
+        _file("/v2/projects/test", [_PROJECT]),
+        _file("/ml/v1/text/chat", [{"model_id": "ibm/granite-3-8b-instruct", **_ANSWER}]),
+    ),
+    "mistral": (
+        _file("/v1/fim/completions", [{"object": "chat.completion", "model": "codestral-latest", **_ANSWER}]),
+        _file(
+            "/v1/ocr",
+            [
+                {
+                    "pages": [{"index": 0, "markdown": "# Attention", "images": [], "dimensions": None}],
+                    "model": "mistral-ocr-latest",
+                    "usage_info": {"pages_processed": 15, "doc_size_bytes": 2215244},
+                }
+            ],
+        ),
+    ),
+    "together": (
+        _file(
+            "/v1/embeddings",
+            [
+                {
+                    "object": "list",
+                    "model": "intfloat/multilingual-e5-large-instruct",
+                    "data": [{"object": "embedding", "index": 0, "embedding": [0.1]}],
+                    "usage": {"prompt_tokens": 7, "total_tokens": 7},
+                }
+            ],
+        ),
+    ),
     "openai": (
         _file(
             "/v1/files/file-1/content",

@@ -14,7 +14,7 @@ ERROR = ClientError
 
 
 def make_client() -> Any:
-    """boto3 reads AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_REGION, and AWS_ENDPOINT_URL_BEDROCK_RUNTIME if there is one."""
+    """boto3 reads AWS_PROFILE or AWS_ACCESS_KEY_ID, and AWS_DEFAULT_REGION, as it always does."""
     return boto3.client("bedrock-runtime")
 
 
