@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import openai
 
-TITLE = "OpenAI-compatible hosts"
+TITLE = "OpenAI-like hosts"
 SMALL = "openai/gpt-oss-120b"
 LARGE = "anthropic/claude-sonnet-4.6"
 ERROR = openai.OpenAIError
