@@ -27,7 +27,7 @@ RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
             "limit": "5",
             "window": "day",
         },
-        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "limit": "0.000001", "window": "total"},
+        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "unit": "requests", "limit": 1, "window": "total"},
     ],
     "rate_limits": [{"name": "customer-pace", "group_by": ["customer_id"], "limit": 60, "per": "1m"}],
 }
@@ -67,7 +67,7 @@ def main() -> None:
 
     workflow = genops.production_workflow_context("handle-tickets", tags={"release": "2026-11"})
     with workflow as (_, workflow_id):
-        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer")):
+        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer"), ("trial-7", "answer")):
             with genops.attribution(customer_id=customer, feature=feature):
                 print(f"{customer}, {feature}")
                 print(f"  {answer(client, 'Where is my parcel?')}")

@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 from aiobotocore.session import get_session
-from genops.providers.bedrock import instrument_bedrock
 
 import genops
+from genops.providers.bedrock import instrument_bedrock
 
 SMALL = "amazon.nova-micro-v1:0"
 LARGE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

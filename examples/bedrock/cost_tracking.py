@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import boto3
-from genops.providers.bedrock import create_bedrock_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.bedrock import create_bedrock_cost_context
 
 SMALL = "amazon.nova-micro-v1:0"
 

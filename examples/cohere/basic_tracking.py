@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 import cohere
-from genops.providers.cohere import instrument_cohere
 
 import genops
+from genops.providers.cohere import instrument_cohere
 
 SMALL = "command-r7b-12-2024"
 

@@ -34,7 +34,7 @@ def answer(client: cohere.ClientV2, context: str) -> None:
 
 def embed(client: cohere.ClientV2) -> None:
     client.embed(
-        model="embed-english-light-v3.0",
+        model="embed-v4.0",
         texts=PARCELS,
         input_type="search_document",
         embedding_types=["float"],

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import cohere
-from genops.providers.cohere import create_cohere_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.cohere import create_cohere_cost_context
 
 SMALL = "command-r7b-12-2024"
 

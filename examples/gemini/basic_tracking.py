@@ -4,11 +4,11 @@
 import asyncio
 from collections.abc import Iterator
 
-from genops.providers.gemini import instrument_gemini
 from google import genai
 from google.genai import types
 
 import genops
+from genops.providers.gemini import instrument_gemini
 
 SMALL = "gemini-2.5-flash-lite"
 LIMITS = types.GenerateContentConfig(max_output_tokens=300)

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from genops.providers.gemini import create_gemini_cost_context
 from google import genai
 from google.genai import types
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.gemini import create_gemini_cost_context
 
 SMALL = "gemini-2.5-flash-lite"
 LIMITS = types.GenerateContentConfig(max_output_tokens=300)

@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 import groq
-from genops.providers.groq import instrument_groq
 
 import genops
+from genops.providers.groq import instrument_groq
 
 SMALL = "llama-3.1-8b-instant"
 

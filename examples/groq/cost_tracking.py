@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import groq
-from genops.providers.groq import create_groq_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.groq import create_groq_cost_context
 
 SMALL = "llama-3.1-8b-instant"
 

@@ -6,6 +6,13 @@ import genops
 from genops.core.ledger import LedgerEntry, Outcome
 
 
+# The price list has no row for the tier flex: without a rate of yours its calls are unpriced, not free.
+FLEX = [
+    {"provider": "groq", "model": "llama-3.3-70b-versatile", "unit": "input_1m_tokens", "usd": "0.59"},
+    {"provider": "groq", "model": "llama-3.3-70b-versatile", "unit": "output_1m_tokens", "usd": "0.79"},
+]
+
+
 def stream(client: groq.Groq, model: str) -> None:
     """Groq can fail after it has begun to answer, with status 200. The entry then says error, and what was used."""
     try:
@@ -23,7 +30,7 @@ def stream(client: groq.Groq, model: str) -> None:
 
 
 def ask_in_tier(client: groq.Groq) -> None:
-    """The tier flex has higher limits at the same price; the entry keeps the tier for those who negotiate one."""
+    """The tier flex has higher limits and may be refused when Groq is busy; the entry keeps the tier."""
     client.chat.completions.create(
         model="llama-3.3-70b-versatile",
         max_completion_tokens=300,
@@ -40,7 +47,7 @@ def show(entry: LedgerEntry) -> None:
 
 
 def main() -> None:
-    genops.auto_instrument(team="logistics", project="helpdesk", environment="development")
+    genops.auto_instrument(team="logistics", project="helpdesk", environment="development", custom_rates=FLEX)
     with groq.Groq() as client, genops.track("morning", feature="planning") as block:
         stream(client, "llama-3.1-8b-instant")
         stream(client, "openai/gpt-oss-120b")

@@ -12,12 +12,12 @@ from huggingface_hub import InferenceClient
 import genops
 
 SMALL = "meta-llama/Llama-3.1-8B-Instruct"
-ROUTER = os.environ.get("HF_ROUTER_URL", "https://router.huggingface.co/v1")  # or an Inference Endpoint of your own
+BASE_URL = os.environ.get("HF_INFERENCE_BASE_URL")  # None: Hugging Face's own router; or a gateway of yours
 
 
 def make_client() -> InferenceClient:
-    """The client reads HF_TOKEN, or the token that `hf auth login` has stored."""
-    return InferenceClient(base_url=ROUTER)
+    """The client reads HF_TOKEN, or the token that `hf auth login` has stored. The provider sends the bill."""
+    return InferenceClient(provider="novita", base_url=BASE_URL)
 
 
 def ask(client: InferenceClient, question: str, model: str = SMALL) -> str:

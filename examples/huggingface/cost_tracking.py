@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from genops.providers.huggingface import create_huggingface_cost_context
 from huggingface_hub import InferenceClient
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.huggingface import create_huggingface_cost_context
 
 SMALL = "meta-llama/Llama-3.1-8B-Instruct"
-ROUTER = os.environ.get("HF_ROUTER_URL", "https://router.huggingface.co/v1")  # or an Inference Endpoint of your own
+BASE_URL = os.environ.get("HF_INFERENCE_BASE_URL")  # None: Hugging Face's own router; or a gateway of yours
 
 REQUESTS = [
     ("support", "acme", "answer-ticket", "Where is my parcel?"),
@@ -25,8 +25,8 @@ REQUESTS = [
 
 
 def make_client() -> InferenceClient:
-    """The client reads HF_TOKEN, or the token that `hf auth login` has stored."""
-    return InferenceClient(base_url=ROUTER)
+    """The client reads HF_TOKEN, or the token that `hf auth login` has stored. The provider sends the bill."""
+    return InferenceClient(provider="novita", base_url=BASE_URL)
 
 
 def ask(client: InferenceClient, question: str, model: str = SMALL) -> str:

@@ -11,7 +11,7 @@ import genops
 
 SMALL = "meta-llama/Llama-3.1-8B-Instruct"
 LARGE = "deepseek-ai/DeepSeek-R1"
-ROUTER = os.environ.get("HF_ROUTER_URL", "https://router.huggingface.co/v1")  # or an Inference Endpoint of your own
+BASE_URL = os.environ.get("HF_INFERENCE_BASE_URL")  # None: Hugging Face's own router; or a gateway of yours
 
 RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
     "policies": [
@@ -30,15 +30,15 @@ RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
             "limit": "5",
             "window": "day",
         },
-        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "limit": "0.000001", "window": "total"},
+        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "unit": "requests", "limit": 1, "window": "total"},
     ],
     "rate_limits": [{"name": "customer-pace", "group_by": ["customer_id"], "limit": 60, "per": "1m"}],
 }
 
 
 def make_client() -> InferenceClient:
-    """The client reads HF_TOKEN, or the token that `hf auth login` has stored."""
-    return InferenceClient(base_url=ROUTER)
+    """The client reads HF_TOKEN, or the token that `hf auth login` has stored. The provider sends the bill."""
+    return InferenceClient(provider="novita", base_url=BASE_URL)
 
 
 def ask(client: InferenceClient, question: str, model: str = SMALL) -> str:
@@ -70,7 +70,7 @@ def main() -> None:
 
     workflow = genops.production_workflow_context("handle-tickets", tags={"release": "2026-11"})
     with workflow as (_, workflow_id):
-        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer")):
+        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer"), ("trial-7", "answer")):
             with genops.attribution(customer_id=customer, feature=feature):
                 print(f"{customer}, {feature}")
                 print(f"  {answer(client, 'Where is my parcel?')}")

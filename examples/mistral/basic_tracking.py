@@ -5,10 +5,10 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-from genops.providers.mistral import instrument_mistral
 from mistralai.client import Mistral
 
 import genops
+from genops.providers.mistral import instrument_mistral
 
 SMALL = "mistral-small-latest"
 

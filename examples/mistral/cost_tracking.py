@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from genops.providers.mistral import create_mistral_cost_context
 from mistralai.client import Mistral
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.mistral import create_mistral_cost_context
 
 SMALL = "mistral-small-latest"
 

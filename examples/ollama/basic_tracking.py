@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 import ollama
-from genops.providers.ollama import instrument_ollama
 
 import genops
+from genops.providers.ollama import instrument_ollama
 
 SMALL = "gemma3:1b"
 SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import ollama
-from genops.providers.ollama import create_ollama_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.ollama import create_ollama_cost_context
 
 SMALL = "gemma3:1b"
 SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}

@@ -10,7 +10,16 @@ RATES = [
     {"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"},
     {"provider": "ollama", "model": "llama3", "unit": "compute_hour", "usd": "7.20"},
 ]
-BUDGETS = [{"name": "gpu-seconds", "group_by": ["team"], "unit": "compute_seconds", "limit": 3600, "window": "day"}]
+BUDGETS = [
+    {
+        "name": "gpu-seconds",
+        "group_by": ["team"],
+        "unit": "compute_seconds",
+        "limit": 3600,
+        "window": "day",
+        "on_unpriced": 30,  # nobody knows before the call how long it takes: 30 seconds are reserved
+    },
+]
 
 
 def compare(client: ollama.Client) -> None:

@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 import together
-from genops.providers.together import instrument_together
 
 import genops
+from genops.providers.together import instrument_together
 
 SMALL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 LARGE = "meta-llama/Llama-3.3-70B-Instruct-Turbo"

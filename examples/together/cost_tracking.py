@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import together
-from genops.providers.together import create_together_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.together import create_together_cost_context
 
 SMALL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 

@@ -5,6 +5,8 @@ import together
 import genops
 from genops.core.ledger import LedgerEntry
 
+# A model that is not in the price list is unpriced until it is given a rate.
+RATES = [{"provider": "together_ai", "model": "intfloat/*", "unit": "input_1m_tokens", "usd": "0.02"}]
 MODELS = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "meta-llama/Llama-3.3-70B-Instruct-Turbo")
 
 
@@ -36,7 +38,7 @@ def show(entry: LedgerEntry) -> None:
 
 
 def main() -> None:
-    genops.auto_instrument(team="logistics", project="helpdesk", environment="development")
+    genops.auto_instrument(team="logistics", project="helpdesk", environment="development", custom_rates=RATES)
     client = together.Together()
     with genops.track("comparison", feature="model-choice") as block:
         compare(client)

@@ -13,13 +13,18 @@ from ibm_watsonx_ai.foundation_models import ModelInference
 import genops
 
 SMALL = "ibm/granite-3-8b-instruct"
+SETTINGS = {
+    "custom_rates": [
+        {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
+    ]
+}
 
 
 def make_client() -> APIClient:
     """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )
@@ -45,7 +50,7 @@ def application() -> None:
 
 
 def main() -> None:
-    status = genops.auto_instrument(team="support", project="helpdesk", environment="development")
+    status = genops.auto_instrument(team="support", project="helpdesk", environment="development", **SETTINGS)
     print("governed:", ", ".join(status.instrumented))
 
     with genops.multi_provider_cost_tracking() as costs:  # only to show what was booked

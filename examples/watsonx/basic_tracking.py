@@ -5,20 +5,25 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-from genops.providers.watsonx import instrument_watsonx
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
 
 import genops
+from genops.providers.watsonx import instrument_watsonx
 
 SMALL = "ibm/granite-3-8b-instruct"
+SETTINGS = {
+    "custom_rates": [
+        {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
+    ]
+}
 
 
 def make_client() -> APIClient:
     """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )
@@ -43,7 +48,7 @@ async def ask_async(question: str) -> str:
 
 
 def main() -> None:
-    genops.configure(team="support", project="helpdesk", environment="development")
+    genops.configure(team="support", project="helpdesk", environment="development", **SETTINGS)
     instrument_watsonx()  # raises if the package is missing or out of range; auto_instrument() would skip it
     client = make_client()
 

@@ -6,14 +6,19 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from genops.providers.watsonx import create_watsonx_cost_context
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.watsonx import create_watsonx_cost_context
 
 SMALL = "ibm/granite-3-8b-instruct"
+SETTINGS = {
+    "custom_rates": [
+        {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
+    ]
+}
 
 REQUESTS = [
     ("support", "acme", "answer-ticket", "Where is my parcel?"),
@@ -28,7 +33,7 @@ def make_client() -> APIClient:
     """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )
@@ -57,7 +62,7 @@ def print_costs(entries: Iterable[LedgerEntry], field: str) -> None:
 
 
 def main() -> None:
-    genops.auto_instrument(team="platform", project="shop", environment="development")
+    genops.auto_instrument(team="platform", project="shop", environment="development", **SETTINGS)
     client = make_client()
 
     with create_watsonx_cost_context("today") as costs:

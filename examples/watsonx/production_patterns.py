@@ -12,6 +12,11 @@ import genops
 
 SMALL = "ibm/granite-3-8b-instruct"
 LARGE = "meta-llama/llama-3-3-70b-instruct"
+SETTINGS = {
+    "custom_rates": [
+        {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
+    ]
+}
 
 RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
     "policies": [
@@ -30,7 +35,7 @@ RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
             "limit": "5",
             "window": "day",
         },
-        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "limit": "0.000001", "window": "total"},
+        {"name": "trial-total", "match": {"customer_id": "trial-*"}, "unit": "requests", "limit": 1, "window": "total"},
     ],
     "rate_limits": [{"name": "customer-pace", "group_by": ["customer_id"], "limit": 60, "per": "1m"}],
 }
@@ -40,7 +45,7 @@ def make_client() -> APIClient:
     """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )
@@ -67,12 +72,12 @@ def answer(client: APIClient, question: str) -> str:
 
 
 def main() -> None:
-    genops.auto_instrument(team="support", project="helpdesk", environment="development", **RULES)
+    genops.auto_instrument(team="support", project="helpdesk", environment="development", **RULES, **SETTINGS)
     client = make_client()
 
     workflow = genops.production_workflow_context("handle-tickets", tags={"release": "2026-11"})
     with workflow as (_, workflow_id):
-        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer")):
+        for customer, feature in (("acme", "answer"), ("acme", "draft"), ("trial-7", "answer"), ("trial-7", "answer")):
             with genops.attribution(customer_id=customer, feature=feature):
                 print(f"{customer}, {feature}")
                 print(f"  {answer(client, 'Where is my parcel?')}")

@@ -16,7 +16,7 @@ def connect() -> APIClient:
     """A project is to a bill at IBM what a team is here; the client is bound to one."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )

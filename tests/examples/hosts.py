@@ -60,7 +60,7 @@ VARIABLES: dict[str, _Variables] = {
         "WATSONX_TOKEN": "test",
         "WATSONX_PROJECT_ID": "test",
     },
-    "huggingface": lambda url: {"HF_TOKEN": "test", "HF_ROUTER_URL": f"{url}/together/v1", "HF_HUB_OFFLINE": ""},
+    "huggingface": lambda url: {"HF_TOKEN": "test", "HF_INFERENCE_BASE_URL": f"{url}/v1"},
     # By name, through the replay server as a proxy: the host is what says who sends the bill.
     "openai_compatible": lambda url: {
         "OPENROUTER_API_KEY": "test",

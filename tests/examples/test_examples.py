@@ -20,6 +20,8 @@ EXAMPLES = ROOT / "examples"
 NOT_YET = frozenset(VARIABLES) - frozenset(adapters())  # adapters that main does not have
 ADAPTERS = sorted(VARIABLES.keys() - NOT_YET)
 ARGUMENTS = {"openai": ("file-1",), "anthropic": ("msgbatch_1",)}
+# What the SDK of watsonx says itself: that a model is not IBM's, and errors before it raises them.
+_THEIR_OWN = re.compile(r"^.*WatsonxAPIWarning(?:.*\n)+?  warn.*\n|^Failure during generate.*\n.*\n", re.M)
 _TEAM = re.compile(r"^\s*(\w+): (\d+) calls, ([\d.]+) USD", re.M)
 
 
@@ -35,7 +37,8 @@ def _run(adapter: str, file: str, folder: Path, *arguments: str) -> tuple[str, l
             timeout=120,
             check=False,
         )
-    assert (0, "") == (result.returncode, result.stderr), result.stdout + result.stderr
+    said = _THEIR_OWN.sub("", result.stderr) if adapter == "watsonx" else result.stderr
+    assert (0, "") == (result.returncode, said), result.stdout + result.stderr
     return result.stdout, _entries(folder / "ledger")
 
 
@@ -107,7 +110,7 @@ def test_rules_refuse_before_anything_is_sent(adapter: str, tmp_path: Path) -> N
     failed = [entry for entry in entries if entry.outcome is Outcome.ERROR]
 
     assert [("acme", "drafts-on-the-small-model"), *[("trial-7", "trial-total")] * 2] == refused
-    assert ["answer", "draft"] == [entry.feature for entry in entries if entry.outcome is Outcome.COMPLETED]
+    assert ["answer", "draft", "answer"] == [entry.feature for entry in entries if entry.outcome is Outcome.COMPLETED]
     assert [None] == [entry.cost or None for entry in failed]
     assert _booked(entries) == _said(printed)
 

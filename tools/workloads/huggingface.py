@@ -10,12 +10,12 @@ TITLE = "Hugging Face"
 SMALL = "meta-llama/Llama-3.1-8B-Instruct"
 LARGE = "deepseek-ai/DeepSeek-R1"
 ERROR = HfHubHTTPError
-ROUTER = os.environ.get("HF_ROUTER_URL", "https://router.huggingface.co/v1")  # or an Inference Endpoint of your own
+BASE_URL = os.environ.get("HF_INFERENCE_BASE_URL")  # None: Hugging Face's own router; or a gateway of yours
 
 
 def make_client() -> InferenceClient:
-    """The client reads HF_TOKEN, or the token that `hf auth login` has stored."""
-    return InferenceClient(base_url=ROUTER)
+    """The client reads HF_TOKEN, or the token that `hf auth login` has stored. The provider sends the bill."""
+    return InferenceClient(provider="novita", base_url=BASE_URL)
 
 
 def ask(client: InferenceClient, question: str, model: str = SMALL) -> str:
@@ -40,7 +40,7 @@ def stream(client: InferenceClient, question: str) -> Iterator[str]:
 
 
 async def ask_async(question: str) -> str:
-    async with AsyncInferenceClient(base_url=ROUTER) as client:
+    async with AsyncInferenceClient(provider="novita", base_url=BASE_URL) as client:
         completion = await client.chat_completion(
             model=SMALL,
             max_tokens=300,

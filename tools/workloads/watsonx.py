@@ -11,13 +11,18 @@ TITLE = "watsonx"
 SMALL = "ibm/granite-3-8b-instruct"
 LARGE = "meta-llama/llama-3-3-70b-instruct"
 ERROR = WMLClientError
+SETTINGS = {
+    "custom_rates": [
+        {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
+    ]
+}
 
 
 def make_client() -> APIClient:
     """IBM Cloud needs key and project; WATSONX_TOKEN and WATSONX_PLATFORM_URL are for a platform of your own."""
     credentials = Credentials(
         url=os.environ.get("WATSONX_URL", "https://us-south.ml.cloud.ibm.com"),
-        api_key=os.environ.get("WATSONX_API_KEY"),
+        api_key=os.environ.get("WATSONX_APIKEY"),
         token=os.environ.get("WATSONX_TOKEN"),
         platform_url=os.environ.get("WATSONX_PLATFORM_URL"),
     )

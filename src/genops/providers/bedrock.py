@@ -53,7 +53,12 @@ BEDROCK = Adapter(
     title="Amazon Bedrock",
     provider="aws.bedrock",
     package=Package("botocore", ">=1.35,<2", install="boto3"),
-    env=(EnvVar(name="AWS_REGION", fix="export AWS_REGION=us-east-1   (and credentials, as for every AWS client)"),),
+    env=(
+        EnvVar(
+            name="AWS_DEFAULT_REGION",
+            fix="export AWS_DEFAULT_REGION=us-east-1   (and credentials, as for every AWS client)",
+        ),
+    ),
     address="meta.endpoint_url",
     region="meta.region_name",
     calls=(
