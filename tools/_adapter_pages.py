@@ -47,7 +47,10 @@ class _Page:
     def __init__(self, root: Path, templates: Path, workload: Workload, adapter: Adapter) -> None:
         self.root, self.templates, self.workload, self.adapter = root, templates / "pages", workload, adapter
         module = importlib.import_module(f"genops.providers.{workload.name}")
-        self.said = [" ".join(part.split()) for part in (module.__doc__ or "").split("\n\n")]
+        self.said = " ".join((module.__doc__ or "").split())
+        found = re.search(r"Not metered: .*?[.](?= |$)", self.said)
+        assert found is not None, f"{workload.name}: the docstring does not say what is not metered"
+        self.unmetered = found[0]
         self.prose = _sections((WORKLOADS / f"{workload.name}.md").read_text(encoding="utf-8"))
         extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
         package = adapter.package
@@ -103,7 +106,7 @@ class _Page:
         return _joined(
             self.head,
             f"# {self.adapter.title}",
-            self.said[0],
+            self.said.replace(self.unmetered, "").strip(),
             _facts(self.adapter, self.install),
             "## What is governed",
             _operations(self.adapter),
@@ -111,7 +114,7 @@ class _Page:
             "## What is metered",
             _meters(self.adapter),
             "## What is not",
-            "\n\n".join(part for part in self.said[1:] if part) or "Nothing of this SDK that is billed is left out.",
+            self.unmetered,
             "## What is peculiar",
             self.prose["What is peculiar"],
             "## By hand",
@@ -198,11 +201,14 @@ def _operations(adapter: Adapter) -> str:
     rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for call in adapter.calls:
         for each in call.variants or (call,):
-            methods = rows.setdefault((each.name, each.operation, each.api), {}).setdefault(call.module, [])
-            methods.extend(name for name in _methods(call) if name not in methods)
+            # Of a client whose every call goes through one method, the operations are told, not the method.
+            package = call.module.partition(".")[0]
+            place = f"{call.service} client of {package}" if call.service else call.module
+            methods = rows.setdefault((each.name, each.operation, each.api), {}).setdefault(place, [])
+            methods.extend(name for name in _methods(each) if name not in methods)
     lines = []
-    for (name, operation, api), modules in rows.items():
-        said = "; ".join(f"`{module}`: {', '.join(methods)}" for module, methods in modules.items())
+    for (name, operation, api), places in rows.items():
+        said = "; ".join(f"`{place}`: {', '.join(methods)}" for place, methods in places.items())
         lines.append(f"| {name} | `{operation}` | {api} | {said} |")
     return "\n".join(("| Operation | `gen_ai.operation.name` | API | Methods |", "|---|---|---|---|", *lines))
 

@@ -5,7 +5,6 @@ import groq
 import genops
 from genops.core.ledger import LedgerEntry, Outcome
 
-
 # The price list has no row for the tier flex: without a rate of yours its calls are unpriced, not free.
 FLEX = [
     {"provider": "groq", "model": "llama-3.3-70b-versatile", "unit": "input_1m_tokens", "usd": "0.59"},

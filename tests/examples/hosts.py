@@ -57,6 +57,7 @@ VARIABLES: dict[str, _Variables] = {
     "watsonx": lambda url: {
         "WATSONX_URL": url.replace("http:", "https:"),
         "WATSONX_PLATFORM_URL": url.replace("http:", "https:"),
+        "WATSONX_APIKEY": "test",
         "WATSONX_TOKEN": "test",
         "WATSONX_PROJECT_ID": "test",
     },
