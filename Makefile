@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest conformance lint types generate check-generated bench docs changelog clean
+.PHONY: help setup demo test test-oldest examples conformance lint types generate check-generated bench docs changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -32,6 +32,16 @@ test-oldest: setup .venv-oldest/.installed ## The adapters against the oldest SD
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-oldest/bin/python -m pip install --quiet -r tests/adapters/oldest.txt -e '.[cli,policy,redaction]' --group dev
+	@touch $@
+
+examples: setup .venv-litellm/.installed ## The examples and the code of the adapters' pages, against replayed traffic
+	$(BIN)/python -m pytest -q -n auto tests/examples tests/docs
+
+# litellm holds openai below 3: it has an environment of its own.
+.venv-litellm/.installed: pyproject.toml
+	@test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-litellm/bin/python -m pip install --quiet -e . 'litellm>=1.60,<2'
 	@touch $@
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
@@ -75,4 +85,4 @@ changelog: setup ## The changes of the next release, from changelog.d
 	@$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what make made
-	rm -rf .venv .venv-oldest dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

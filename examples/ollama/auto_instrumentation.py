@@ -5,13 +5,16 @@ No line at all with the command `genops run -- python app.py`, which does the sa
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import ollama
 
 import genops
 
 SMALL = "gemma3:1b"
-SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}
+SETTINGS: dict[str, Any] = {
+    "custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]
+}
 
 
 def make_client() -> ollama.Client:

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import ollama
 
@@ -10,7 +11,9 @@ import genops
 from genops.providers.ollama import instrument_ollama
 
 SMALL = "gemma3:1b"
-SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}
+SETTINGS: dict[str, Any] = {
+    "custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]
+}
 
 
 def make_client() -> ollama.Client:

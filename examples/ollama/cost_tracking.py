@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import ollama
 
@@ -12,7 +13,9 @@ from genops.core.ledger import LedgerEntry
 from genops.providers.ollama import create_ollama_cost_context
 
 SMALL = "gemma3:1b"
-SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}
+SETTINGS: dict[str, Any] = {
+    "custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]
+}
 
 REQUESTS = [
     ("support", "acme", "answer-ticket", "Where is my parcel?"),

@@ -9,7 +9,9 @@ import genops
 
 SMALL = "gemma3:1b"
 LARGE = "llama3"
-SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}
+SETTINGS: dict[str, Any] = {
+    "custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]
+}
 
 RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
     "policies": [

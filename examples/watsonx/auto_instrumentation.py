@@ -6,6 +6,7 @@ No line at all with the command `genops run -- python app.py`, which does the sa
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
@@ -13,7 +14,7 @@ from ibm_watsonx_ai.foundation_models import ModelInference
 import genops
 
 SMALL = "ibm/granite-3-8b-instruct"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "custom_rates": [
         {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
     ]

@@ -4,6 +4,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
@@ -12,7 +13,7 @@ import genops
 from genops.providers.watsonx import instrument_watsonx
 
 SMALL = "ibm/granite-3-8b-instruct"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "custom_rates": [
         {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
     ]

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
@@ -14,7 +15,7 @@ from genops.core.ledger import LedgerEntry
 from genops.providers.watsonx import create_watsonx_cost_context
 
 SMALL = "ibm/granite-3-8b-instruct"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "custom_rates": [
         {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
     ]

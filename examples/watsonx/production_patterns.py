@@ -12,7 +12,7 @@ import genops
 
 SMALL = "ibm/granite-3-8b-instruct"
 LARGE = "meta-llama/llama-3-3-70b-instruct"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "custom_rates": [
         {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
     ]

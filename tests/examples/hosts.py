@@ -34,6 +34,7 @@ FEATURES = {
 }
 _MOVED = {"text": "generation", "text_stream": "generation_stream"}  # watsonx: recorded before its v1
 _ID = re.compile(r'"(?:id|responseId|response_id|generation_id)":\s*"([^"]+)"')
+_NO_MODEL = '{"error": {"message": "no such model"}}'
 _REQUEST = "x-amzn-requestid"
 _Variables = Callable[[str], Mapping[str, str]]
 VARIABLES: dict[str, _Variables] = {
@@ -54,6 +55,13 @@ VARIABLES: dict[str, _Variables] = {
     "together": lambda url: {"TOGETHER_API_KEY": "test", "TOGETHER_BASE_URL": f"{url}/v1"},
     "groq": lambda url: {"GROQ_API_KEY": "test", "GROQ_BASE_URL": url},
     "ollama": lambda url: {"OLLAMA_HOST": url},
+    "litellm": lambda url: {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "ANTHROPIC_API_KEY": "test",
+        "ANTHROPIC_BASE_URL": url,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    },
     "watsonx": lambda url: {
         "WATSONX_URL": url.replace("http:", "https:"),
         "WATSONX_PLATFORM_URL": url.replace("http:", "https:"),
@@ -74,9 +82,12 @@ VARIABLES: dict[str, _Variables] = {
         "no_proxy": "",
     },
 }
+# Interpreters of their own: litellm wants an older openai than the others are tested with. `make examples` sets it up.
+PYTHON = {"litellm": ROOT / ".venv-litellm/bin/python"}
 # Folders of recordings, where they are not called as the adapter is.
 RECORDED: dict[str, tuple[str, ...]] = {
     "gemini": ("google_genai",),
+    "litellm": ("openai", "anthropic"),
     "openai_compatible": ("openrouter", "deepseek", "xai", "perplexity"),
 }
 
@@ -90,10 +101,8 @@ class ProviderServer(ReplayServer):
     def __init__(self, exchanges: list[Exchange]) -> None:
         super().__init__([exchange for exchange in exchanges if exchange.status < 400], choose=self._chosen)
         self._answers = 0
-        self._refusal = next(
-            (each for each in exchanges if each.status in (404, 400) and not each.streaming),
-            replace(exchanges[0], status=404, streaming=False, body='{"error": {"message": "no such model"}}'),
-        )
+        self._refusals = [each for each in exchanges if each.status in (404, 400) and not each.streaming]
+        self._refusals.append(replace(exchanges[0], status=404, streaming=False, body=_NO_MODEL))
 
     def speak_tls(self, cert: Path, key: Path) -> None:
         """Be an HTTPS server, for an SDK that accepts no other."""
@@ -104,7 +113,7 @@ class ProviderServer(ReplayServer):
     def _chosen(self, received: Received) -> Exchange | None:
         path, asked = unquote(urlsplit(received.path).path), json.dumps(received.body)
         if MISSING in path or MISSING in asked:
-            return self._refusal
+            return max(self._refusals, key=lambda each: _operation(unquote(each.path)) == _operation(path))
         feature = next((feature for said, feature in FEATURES.items() if said in asked), None)
         streaming = received.body.get("stream", "stream" in _operation(path)) is True
         fitting = [each for each in self.exchanges if _operation(unquote(each.path)) == _operation(path)]

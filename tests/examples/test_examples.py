@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.examples.hosts import ROOT, VARIABLES, provider
+from tests.examples.hosts import PYTHON, ROOT, VARIABLES, provider
 
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.providers._engine.registry import adapters
@@ -18,7 +18,11 @@ from genops.stores import LedgerReader
 
 EXAMPLES = ROOT / "examples"
 NOT_YET = frozenset(VARIABLES) - frozenset(adapters())  # adapters that main does not have
-ADAPTERS = sorted(VARIABLES.keys() - NOT_YET)
+WITHOUT = {name for name, python in PYTHON.items() if not python.exists()}  # `make examples` installs it
+ADAPTERS = [
+    pytest.param(name, marks=pytest.mark.skipif(name in WITHOUT, reason=f"no {PYTHON.get(name)}"))
+    for name in sorted(VARIABLES.keys() - NOT_YET)
+]
 ARGUMENTS = {"openai": ("file-1",), "anthropic": ("msgbatch_1",)}
 # What the SDK of watsonx says itself: that a model is not IBM's, and errors before it raises them.
 _THEIR_OWN = re.compile(r"^.*WatsonxAPIWarning(?:.*\n)+?  warn.*\n|^Failure during generate.*\n.*\n", re.M)
@@ -29,7 +33,7 @@ def _run(adapter: str, file: str, folder: Path, *arguments: str) -> tuple[str, l
     program = EXAMPLES / adapter / file
     with provider(adapter, folder) as environment:
         result = subprocess.run(
-            [sys.executable, str(program), *arguments],
+            [str(PYTHON.get(adapter, sys.executable)), str(program), *arguments],
             cwd=folder,
             env=environment,
             capture_output=True,

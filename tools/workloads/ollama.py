@@ -1,6 +1,7 @@
 """What the generated examples and pages of Ollama are made of; tools/build_examples.py cuts it out by name."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import ollama
 
@@ -8,7 +9,9 @@ TITLE = "Ollama"
 SMALL = "gemma3:1b"
 LARGE = "llama3"
 ERROR = ollama.ResponseError
-SETTINGS = {"custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]}
+SETTINGS: dict[str, Any] = {
+    "custom_rates": [{"provider": "ollama", "model": "*", "unit": "compute_hour", "usd": "2.40"}]
+}
 
 
 def make_client() -> ollama.Client:

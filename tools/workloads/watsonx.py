@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from ibm_watsonx_ai import APIClient, Credentials
 from ibm_watsonx_ai.foundation_models import ModelInference
@@ -11,7 +12,7 @@ TITLE = "watsonx"
 SMALL = "ibm/granite-3-8b-instruct"
 LARGE = "meta-llama/llama-3-3-70b-instruct"
 ERROR = WMLClientError
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "custom_rates": [
         {"provider": "ibm.watsonx.ai", "model": "*", "unit": "resource_unit_1k_tokens", "usd": "0.0006"}  # by plan
     ]
