@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
@@ -106,7 +107,7 @@ class _Page:
         return _joined(
             self.head,
             f"# {self.adapter.title}",
-            self.said.replace(self.unmetered, "").strip(),
+            textwrap.fill(" ".join(self.said.replace(self.unmetered, "").split()), 120, break_on_hyphens=False),
             _facts(self.adapter, self.install),
             "## What is governed",
             _operations(self.adapter),
@@ -181,7 +182,8 @@ def _calls(adapter: Adapter) -> Iterator[Call]:
 
 
 def _facts(adapter: Adapter, install: str) -> str:
-    hosts = [host for host, (provider, _) in _shapes()["hosts"].items() if provider == adapter.provider]
+    billed_by = {adapter.provider, *adapter.billers.values()}
+    hosts = [host for host, (provider, _) in _shapes()["hosts"].items() if provider in billed_by]
     rows: list[tuple[str, str]] = [
         ("Package", f"`{_range(adapter)}`"),
         ("Install", f"`pip install {install}`"),

@@ -93,7 +93,7 @@ RECORDED: dict[str, tuple[str, ...]] = {
 
 
 class ProviderServer(ReplayServer):
-    """Answers as the provider would: by operation, mode, what the request asks for, and model, in this order.
+    """Answers as the provider would: by operation, mode, what is asked for, model, and whatever else is alike.
 
     A model that does not exist gets the provider's own error, or one like it.
     """
@@ -124,6 +124,7 @@ class ProviderServer(ReplayServer):
                 unquote(each.path) == path,
                 _has(each, feature) if feature else _is_plain(each),
                 f"/{each.model}/" in re.sub("[:/]", "/", f"{path}/{received.body.get('model')}/"),
+                sum(each.request.get(key) == value for key, value in received.body.items()),
             ),
             default=None,
         )
