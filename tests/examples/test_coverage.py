@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from tests.examples.hosts import ROOT, VARIABLES
@@ -36,10 +38,20 @@ def test_a_guide_names_every_method_and_variable(name: str) -> None:
     assert [] == [variable.name for variable in adapters()[name].env if f"`{variable.name}`" not in guide]
 
 
+@pytest.mark.parametrize("name", sorted(adapters()))
+def test_an_extra_installs_what_the_adapter_is_for(name: str) -> None:
+    """`pip install 'genops-ai[name]'` brings the package, in the range that is supported."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    package = adapters()[name].package
+    wanted = (package.install or package.name) + package.requires
+
+    assert [wanted] == extras.get(name, [wanted])
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*-quickstart.md")), ids=lambda page: page.stem)
-def test_a_quickstart_is_one_screen_of_code(page: object) -> None:
+def test_a_quickstart_is_one_screen_of_code(page: Path) -> None:
     """At most 50 lines of Python."""
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)  # type: ignore[attr-defined]
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
 
     assert 1 == len(blocks)
     assert blocks[0].count("\n") <= 50
