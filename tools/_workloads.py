@@ -64,6 +64,11 @@ class Workload:
         return ast.unparse(node.value)
 
     @property
+    def adapter(self) -> str:
+        """The adapter that governs it: its namesake, or `ADAPTER`."""
+        return self.value("ADAPTER", self.name)
+
+    @property
     def client(self) -> str:
         """The type that `make_client` returns."""
         node = self.parts["make_client"]
@@ -95,7 +100,7 @@ def render_program(template: str, workload: Workload, *, head: str = "") -> str:
     """The template as a program of this adapter. Raises `CalledProcessError` if it is not Python."""
     text = _OPTIONAL.sub(lambda found: found[2] if found[1] in workload.parts else "", template)
     words = {
-        "NAME": workload.name,
+        "NAME": workload.adapter,
         "TITLE": workload.value("TITLE"),
         "CLIENT": workload.client,
         "MISSING": workload.value("MISSING", "no-such-model"),

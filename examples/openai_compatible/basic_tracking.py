@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 import openai
-from genops.providers.openai_compatible import instrument_openai_compatible
 
 import genops
+from genops.providers.openai import instrument_openai
 
 SMALL = "openai/gpt-oss-120b"
 LARGE = "anthropic/claude-sonnet-4.6"
@@ -53,7 +53,7 @@ async def ask_async(question: str) -> str:
 
 def main() -> None:
     genops.configure(team="support", project="helpdesk", environment="development")
-    instrument_openai_compatible()  # raises if the package is missing or out of range; auto_instrument() would skip it
+    instrument_openai()  # raises if the package is missing or out of range; auto_instrument() would skip it
     client = make_client()
 
     with genops.track("answer-ticket", customer_id="acme", feature="answers") as block:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import openai
-from genops.providers.openai_compatible import create_openai_compatible_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.openai import create_openai_cost_context
 
 SMALL = "openai/gpt-oss-120b"
 HOST = os.environ.get("OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1")
@@ -58,7 +58,7 @@ def main() -> None:
     genops.auto_instrument(team="platform", project="shop", environment="development")
     client = make_client()
 
-    with create_openai_compatible_cost_context("today") as costs:
+    with create_openai_cost_context("today") as costs:
         for team, customer, feature, question in REQUESTS:
             with genops.attribution(team=team, customer_id=customer, feature=feature):
                 ask(client, question)

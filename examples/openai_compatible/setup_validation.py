@@ -3,7 +3,7 @@
 
 import sys
 
-from genops.providers.openai_compatible import print_validation_result, validate_setup
+from genops.providers.openai import print_validation_result, validate_setup
 
 
 def main() -> int:

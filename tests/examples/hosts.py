@@ -72,6 +72,7 @@ VARIABLES: dict[str, _Variables] = {
     "huggingface": lambda url: {"HF_TOKEN": "test", "HF_INFERENCE_BASE_URL": f"{url}/v1"},
     # By name, through the replay server as a proxy: the host is what says who sends the bill.
     "openai_compatible": lambda url: {
+        "OPENAI_API_KEY": "test",
         "OPENROUTER_API_KEY": "test",
         "OPENROUTER_BASE_URL": "http://openrouter.ai/api/v1",
         "DEEPSEEK_API_KEY": "test",

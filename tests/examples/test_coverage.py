@@ -14,7 +14,7 @@ from genops.providers._engine.registry import adapters
 PROGRAMS = ("setup_validation", "basic_tracking", "auto_instrumentation", "cost_tracking", "production_patterns")
 
 
-@pytest.mark.parametrize("name", sorted(adapters()))
+@pytest.mark.parametrize("name", [*sorted(adapters()), "openai_compatible"])
 def test_an_adapter_is_documented(name: str) -> None:
     """Its pages and programs are there, and the table of adapters leads to them."""
     files = [

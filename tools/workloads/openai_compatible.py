@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import openai
 
+ADAPTER = "openai"
+EXPORT = "export OPENROUTER_API_KEY=...   # create one at openrouter.ai under Keys"
 TITLE = "OpenAI-like hosts"
 SMALL = "openai/gpt-oss-120b"
 LARGE = "anthropic/claude-sonnet-4.6"
