@@ -49,7 +49,7 @@ class _Page:
         self.root, self.templates, self.workload, self.adapter = root, templates / "pages", workload, adapter
         self.name = workload.name
         self.is_host = workload.adapter != workload.name  # another adapter's package, at other addresses
-        self.title = workload.value("TITLE") if self.is_host else adapter.title
+        self.title = workload.value("HEADING") if self.is_host else adapter.title
         module = importlib.import_module(f"genops.providers.{adapter.name}")
         self.said = " ".join((module.__doc__ or "").split())
         found = re.search(r"Not metered: .*?[.](?= |$)", self.said)

@@ -8,6 +8,7 @@ import openai
 ADAPTER = "openai"
 EXPORT = "export OPENROUTER_API_KEY=...   # create one at openrouter.ai under Keys"
 TITLE = "OpenAI-like hosts"
+HEADING = "OpenAI-compatible hosts"
 SMALL = "openai/gpt-oss-120b"
 LARGE = "anthropic/claude-sonnet-4.6"
 ERROR = openai.OpenAIError
