@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -18,16 +19,20 @@ def _run_the_next() -> None:
 
 
 def _govern() -> None:
+    if "multiprocessing.resource_tracker" in " ".join(sys.orig_argv):
+        return  # a helper of multiprocessing, which runs no code of the program
     try:
-        import genops
+        from genops.zero_code.starting import govern
     except ImportError as error:
-        print(f"genops run: genops is not installed for this Python ({error}); nothing is governed", file=sys.stderr)
+        print(f"genops: genops is not installed for this Python ({error})", file=sys.stderr)
+        print(f"  fix: {sys.executable} -m pip install genops-ai\ngenops: nothing is governed", file=sys.stderr)
+        if os.environ.get("GENOPS_REQUIRED", "off").strip().lower() not in ("off", "false", "no", "0", ""):
+            os._exit(2)
         return
-    try:
-        genops.auto_instrument()
-    except genops.ConfigurationError as error:
-        print(f"genops run: {error}\ngenops run: nothing is governed", file=sys.stderr)
+    govern()
 
 
-_run_the_next()
-_govern()
+try:
+    _run_the_next()
+finally:
+    _govern()

@@ -42,6 +42,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RATE_UNITS = (REQUESTS, TOKENS, CONCURRENT)
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_NOTHING = Document("genops.yaml", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,24 +245,22 @@ class BudgetSettings:
     webhook: str | None = None  # where alerts are posted to
 
 
-def budget_settings(document: Document, below: Document | None = None) -> BudgetSettings:
+def budget_settings(document: Document, below: Document = _NOTHING) -> BudgetSettings:
     """Read the keys `budgets`, `rate_limits` and `budget_store` of a settings file. Raises `ConfigurationError`.
 
-    A key that the file does not have is read from `below`, the arguments of `genops.configure()`.
+    What the file does not say is read from `below`, key by key.
     """
 
-    def stated(key: str) -> tuple[Any, Document]:
-        source = document if below is None or document.values.get(key) is not None else below
-        return source.values.get(key), source
+    def source(key: str) -> Document:
+        return document if document.values.get(key) is not None else below
 
-    limits, limits_source = stated("rate_limits")
-    budgets, budgets_source = stated("budgets")
-    both = (*parse_budgets(budgets or [], budgets_source), *parse_rate_limits(limits or [], limits_source))
-    _refuse_repeated(both)
-    given, store_source = stated("budget_store")
-    store = _STORE.read(Value(given, store_source, ("budget_store",)))
+    budgets = parse_budgets(source("budgets").values.get("budgets") or [], source("budgets"))
+    limits = parse_rate_limits(source("rate_limits").values.get("rate_limits") or [], source("rate_limits"))
+    _refuse_repeated((*budgets, *limits))
+    where = source("budget_store")
+    store = _STORE.read(Value(where.values.get("budget_store"), where, ("budget_store",)))
     return BudgetSettings(
-        budgets=both,
+        budgets=(*budgets, *limits),
         store=store.get("url"),
         namespace=store.get("namespace", "default"),
         webhook=store.get("webhook"),

@@ -24,6 +24,8 @@ __all__ = [
     "environment_settings",
     "environment_variable",
     "exec_with_path",
+    "governance_is_required",
+    "is_disabled_instrumentation",
     "otel_attributes",
 ]
 
@@ -45,6 +47,17 @@ def environment_variable(name: str) -> str | None:
     return (os.environ.get(name) or "").strip() or None
 
 
+def governance_is_required() -> bool:
+    """Whether a program that cannot be governed must not start. A value that cannot be read is a yes."""
+    return (environment_variable("GENOPS_REQUIRED") or "off").casefold() not in _OFF
+
+
+def is_disabled_instrumentation(name: str) -> bool:
+    """Whether OpenTelemetry is told to leave out the instrumentation `name`, or all of them."""
+    named = (environment_variable("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS") or "").split(",")
+    return not {"*", name}.isdisjoint(each.strip() for each in named)
+
+
 def environment_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return what the GENOPS_* variables set, shaped as genops.yaml is, and `config`. A blank variable is not set."""
     _warn_of_misspelt(environ)
@@ -58,6 +71,7 @@ def environment_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         for each in tables:
             table = table.setdefault(each, {})
         table[key] = variable.read(name, text)
+    settings.pop("required", None)  # governance_is_required() reads it, where programs are started
     return settings
 
 
@@ -144,6 +158,12 @@ VARIABLES: Mapping[str, Variable] = {
         "config", _path, "/etc/genops.yaml", "The settings file, instead of the nearest genops.yaml."
     ),
     "GENOPS_ENABLED": Variable("enabled", _flag, "on", "off switches GenOps off; no file is read then."),
+    "GENOPS_REQUIRED": Variable(
+        "required",
+        _flag,
+        "on",
+        "on: a program that cannot be governed is not started by `genops run` and `opentelemetry-instrument`.",
+    ),
     "GENOPS_LOG_LEVEL": Variable("log_level", _level, "warning", "Least severe level that GenOps logs."),
     "GENOPS_LEDGER": Variable("ledger.enabled", _flag, "on", "off keeps no local ledger."),
     "GENOPS_LEDGER_DIR": Variable("ledger.dir", _path, "~/.genops", "Where the local ledger is kept."),

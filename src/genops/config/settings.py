@@ -32,6 +32,7 @@ from genops.core.rules.ruleset import RuleSet
 from genops.core.rules.signing import check_key
 
 __all__ = [
+    "ARGUMENTS_NAME",
     "AdapterSettings",
     "LedgerSettings",
     "OtelEnvironment",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 KILL_SWITCH_FILE = "kill-switch.yaml"
-_ARGUMENTS_NAME = "genops.configure()"
+ARGUMENTS_NAME = "genops.configure()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,7 @@ def load(
         policies=PolicySet((*from_arguments.get("policies", ()), *from_file.get("policies", ()))),
         policy=_policy(merged, cwd if path is None else path.parent),
         prices={key: merged[key] for key in RATE_KEYS if key in merged},
-        budgets=budget_settings(document, Document(_ARGUMENTS_NAME, arguments or {})),
+        budgets=budget_settings(document, _given(arguments or {})),
         redaction=RedactionSettings(**merged.get("redaction", {}), stated="redaction" in merged),
         ledger=LedgerSettings(**merged.get("ledger", {})),
         telemetry=TelemetrySettings(**merged.get("telemetry", {})),
@@ -196,16 +197,20 @@ def _file(variable: Path | None, argument: str | Path | None, cwd: Path) -> tupl
     return (None, Document("genops.yaml", {})) if found is None else (found, read_file(found))
 
 
+def _given(arguments: Mapping[str, Any]) -> Document:
+    return Document(ARGUMENTS_NAME, {key: value for key, value in arguments.items() if value is not None})
+
+
 def _read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Read keyword arguments: the keys of the file, and the governance attributes by themselves. None is not given."""
-    given = {key: value for key, value in arguments.items() if value is not None}
-    read = ARGUMENTS.read(Value(given, Document(_ARGUMENTS_NAME, given)))
+    document = _given(arguments)
+    read = ARGUMENTS.read(Value(document.values, document))
     attributes = {key: read.pop(key) for key in ATTRIBUTES if key in read}
     inside = read.get("attribution", {})
     for key in attributes:
         if key in inside:
             raise ConfigurationError(
-                f"{_ARGUMENTS_NAME}: {key} is given twice, by itself and in attribution.", fix=f"keep {key}=..."
+                f"{ARGUMENTS_NAME}: {key} is given twice, by itself and in attribution.", fix=f"keep {key}=..."
             )
     return {**read, "attribution": {**inside, **attributes}}
 

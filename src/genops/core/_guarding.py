@@ -86,13 +86,17 @@ def _takes_self_and_one(function: Callable[..., Any]) -> bool:
 
 
 class contained:
-    """A block of ours inside the application: `with contained(log, "what it does"):` ends at the first fault."""
+    """A block of ours inside the application: `with contained(log, "what it does"):` ends at the first fault.
 
-    __slots__ = ("_log", "_what")
+    `error` is that fault.
+    """
+
+    __slots__ = ("_log", "_what", "error")
 
     def __init__(self, log: logging.Logger, what: str) -> None:
         self._log = log
         self._what = what
+        self.error: Exception | None = None
 
     def __enter__(self) -> None:
         return None
@@ -102,6 +106,7 @@ class contained:
     ) -> bool:
         if not isinstance(error, Exception) or isinstance(error, GenOpsBlocked):
             return False
+        self.error = error
         _note(self._log, self._what, error)
         return True
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
+from genops.core._guarding import contained
 from genops.core._suggest import did_you_mean
 from genops.core.errors import ConfigurationError, NotInstalled
 from genops.providers._engine.patching import Patches
@@ -23,6 +24,7 @@ __all__ = [
     "adapters",
     "instrument",
     "instrument_found",
+    "instrumented",
     "patches_of",
     "statuses",
     "uninstrument",
@@ -65,10 +67,12 @@ def adapters() -> dict[str, Adapter]:
 
 
 def _load(entry: metadata.EntryPoint) -> Adapter | None:
-    try:
+    adapter = None
+    attempt = contained(_log, f"loading adapter {entry.name!r}")  # code of others, which may raise anything
+    with attempt:
         adapter = entry.load()
-    except (ImportError, AttributeError) as error:
-        _log.warning("adapter %r of %s could not be loaded: %s", entry.name, entry.value, error)
+    if attempt.error is not None:
+        _log.warning("adapter %r of %s could not be loaded: %s", entry.name, entry.value, attempt.error)
         return None
     if not isinstance(adapter, Adapter):
         _log.warning("entry point %r of group %s is not an Adapter: %s", entry.name, ENTRY_POINTS, entry.value)
@@ -100,22 +104,29 @@ def instrument(adapter: Adapter) -> Patches:
 def instrument_found(names: Iterable[str] | None, excluded: Iterable[str]) -> list[str]:
     """Switch on every adapter whose package is here, or those named; return the names switched on.
 
-    What is asked for by name and missing raises; what is merely not there is passed over in silence.
+    What is asked for by name and missing raises, once the others are on; what is merely not there is passed over in
+    silence.
     """
     chosen = adapters() if names is None else {name: adapter_named(name) for name in names}
-    switched_on = []
+    switched_on, missing = [], []
     for name, adapter in chosen.items():
         if name in set(excluded):
             continue
         try:
             instrument(adapter)
         except NotInstalled as problem:
-            if names is not None:
-                raise
+            missing.append(problem)
             _log.debug("%s is off: %s", name, problem.message)
         else:
             switched_on.append(name)
+    if names is not None and missing:
+        raise missing[0]
     return switched_on
+
+
+def instrumented() -> list[str]:
+    """The names of the adapters that are on."""
+    return [name for name, patches in _patches.items() if patches.installed]
 
 
 def uninstrument(names: Iterable[str] | None = None) -> None:

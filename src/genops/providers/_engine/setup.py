@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from genops.engines import open_engines
 from genops.exporters import otlp
 from genops.exporters.webhooks import WebhookAlerts
 from genops.providers._engine import registry
+from genops.providers._engine.ending import close_at_end
 from genops.providers._engine.registry import AdapterStatus
 from genops.stores import open_ledger
 from genops.stores.budgets import open_budget_store
@@ -99,6 +99,7 @@ def configure(
         content=redaction.redact if redaction is not None and loaded.telemetry.content else None,
     )
     previous = install_runtime(_runtime(loaded, telemetry, redaction))
+    close_at_end()
     _ledger_dir = loaded.ledger.dir if loaded.ledger.enabled else None
     if previous is not None:
         previous.close()
@@ -209,10 +210,3 @@ def status() -> Status:
         ledger=_ledger_dir,
         exporting_to=_exporting_to,
     )
-
-
-@atexit.register
-def _close() -> None:
-    runtime = current_runtime()
-    if runtime is not None:
-        runtime.close()

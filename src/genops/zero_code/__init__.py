@@ -1,0 +1,1 @@
+"""Zero-code: governing programs that do not know of GenOps, from `genops run` or `opentelemetry-instrument`."""
