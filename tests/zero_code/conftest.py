@@ -28,10 +28,10 @@ ASKING = """
 import os, sys, openai
 
 def ask(say="hello", **more):
-    with openai.OpenAI(api_key="test", base_url=os.environ["PROVIDER"] + "/v1", max_retries=0) as client:
-        return client.chat.completions.create(
-            model="gpt-5.4-mini", messages=[{"role": "user", "content": say}], max_completion_tokens=100, **more
-        )
+    client = openai.OpenAI(api_key="test", base_url=os.environ["PROVIDER"] + "/v1", max_retries=0)
+    return client.chat.completions.create(
+        model="gpt-5.4-mini", messages=[{"role": "user", "content": say}], max_completion_tokens=100, **more
+    )
 """
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from genops.core.budgets.forks import new_lock
 from genops.core.errors import GenOpsBlocked
 
 __all__ = ["contained", "error_count", "errors_by_type", "never_raises"]
@@ -22,7 +22,7 @@ __all__ = ["contained", "error_count", "errors_by_type", "never_raises"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_lock = threading.Lock()
+_lock = new_lock()
 _errors: Counter[str] = Counter()
 
 

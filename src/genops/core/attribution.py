@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
@@ -31,6 +30,7 @@ from genops.core.attribution_values import (
     overlay,
     warn_once,
 )
+from genops.core.budgets.forks import new_lock
 
 __all__ = [
     "ATTRIBUTION_FIELDS",
@@ -98,7 +98,7 @@ class _Layer:
 
 _layer: ContextVar[_Layer | None] = ContextVar("genops.attribution", default=None)
 _base = _Base(AttributionSources(), {})
-_base_lock = threading.Lock()
+_base_lock = new_lock()
 _read_incoming: Callable[[], Mapping[str, Any]] | None = None
 
 

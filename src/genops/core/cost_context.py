@@ -5,7 +5,6 @@ One structure for every provider, chain and workflow: `FrameworkCostSummary`.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
 
+from genops.core.budgets.forks import new_lock
 from genops.core.ledger import LedgerEntry, Outcome
 
 __all__ = ["CostContext", "FrameworkCostSummary", "open_contexts"]
@@ -51,7 +51,7 @@ class CostContext:
         self.name = name
         self._governance = dict(governance_attributes or {})
         self._entries: list[LedgerEntry] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._started = time.perf_counter()
         self._ended: float | None = None
         self._token: Token[tuple[CostContext, ...]] | None = None

@@ -17,6 +17,7 @@ from genops.core import acting, deciding, estimate
 from genops.core.amounts import actual_of, estimated_usage, used_by
 from genops.core.attribution import Attribution
 from genops.core.budget import UNLIMITED, Account, Reservation
+from genops.core.budgets.forks import Ticket
 from genops.core.budgets.plans import BudgetCall
 from genops.core.content import iterators_as_lists
 from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
@@ -117,7 +118,7 @@ class Frame:
         self.items_cost: Decimal | None = None  # of a batch: what its items cost so far
         self.entry: LedgerEntry | None = None
         self.ending: Ending | None = None  # what the entry shares with others
-        self._ticket = [None]  # whoever pops it settles: list.pop is atomic
+        self._ticket = Ticket()  # whoever takes it settles
 
     # -- guard ---------------------------------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class Frame:
         self.estimate = (Decimal(tokens_in + tokens_out), "tokens") if amount is None else (amount, "USD")
 
     def _refuse(self, refusal: GenOpsBlocked) -> None:
-        self._ticket.clear()
+        self._ticket.take()
         self.entry = self.make_entry(_SILENT, None, Outcome.BLOCKED, type(refusal).__name__)
         self._publish(self.entry)
 
@@ -223,9 +224,7 @@ class Frame:
 
         `executed` is False when the provider refused the request or never got it: nothing was consumed.
         """
-        try:
-            self._ticket.pop()
-        except IndexError:
+        if not self._ticket.take():
             return None
         reading = reading or _SILENT
         if self.child_accounted or self._is_duplicate(reading):
@@ -260,7 +259,7 @@ class Frame:
 
     def settle_at(self, reading: Reading, cost: Cost) -> LedgerEntry:
         """Book a call whose cost the application states."""
-        self._ticket.clear()
+        self._ticket.take()
         self.entry = self.make_entry(reading, cost, Outcome.COMPLETED, None)
         self._charge(reading, cost)
         self._publish(self.entry)
@@ -347,9 +346,7 @@ class Frame:
 
     def settle_batch(self, outcome: Outcome, error_type: str | None) -> None:
         """Close a batch: its items are booked, its span carries their sum. A batch without items leaves no trace."""
-        try:
-            self._ticket.pop()
-        except IndexError:
+        if not self._ticket.take():
             return
         if self.items_cost is None and error_type is None:
             return

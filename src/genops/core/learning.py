@@ -7,7 +7,8 @@ long answers are. The first calls of a kind are reserved for by the estimate and
 from __future__ import annotations
 
 import math
-import threading
+
+from genops.core.budgets.forks import new_lock
 
 __all__ = ["Habits", "Kind"]
 
@@ -35,7 +36,7 @@ class Habits:
 
     def __init__(self) -> None:
         self._habits: dict[Kind, _Habit] = {}
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def observe(self, kind: Kind, estimated_input: int, input_tokens: int, output_tokens: int) -> None:
         """Take in one call that the provider has counted."""

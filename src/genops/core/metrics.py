@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from genops import semconv as s
 from genops._version import __version__
 from genops.core._guarding import errors_by_type
+from genops.core.budgets.forks import new_lock
 from genops.core.ledger import LedgerEntry
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Metrics:
         self._limit = cardinality_limit
         self._sets: dict[tuple[Any, ...], _AttributeSet] = {}
         self._overflow = _AttributeSet({"otel.metric.overflow": True})
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def record(self, entry: LedgerEntry, ending: Ending) -> None:
         dimensions = ending.dimensions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genops.core.attribution import AttributionRules
 from genops.core.budget import Account
+from genops.core.budgets.forks import new_lock
 from genops.core.cost import Cost, Unpriced
 from genops.core.decision import Violation
 from genops.core.killswitch import KillSwitch
@@ -55,7 +55,7 @@ class SeenResponses:
     def __init__(self, limit: int = _SEEN_LIMIT) -> None:
         self._limit = limit
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def first(self, provider: str, response_id: str) -> bool:
         """Return True the first time a response is shown, False after that."""

@@ -15,8 +15,9 @@ import threading
 import time
 from pathlib import Path
 
+from genops.core.budgets.forks import call_after_fork
 from genops.core.ledger import LedgerEntry
-from genops.stores.sqlite import JOURNALS, fold_journals, prune
+from genops.stores.sqlite import FOLD_PATIENCE_S, JOURNALS, fold_journals, prune
 
 __all__ = ["JournalLedger", "open_ledger"]
 
@@ -38,13 +39,19 @@ class JournalLedger:
         self.dropped = 0
         self._retention_days = retention_days
         self._fsync = fsync
-        self._descriptor: int | None = None
-        self._size = 0
-        self._pid = 0
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._wake = threading.Event()
         self._warned = False
+        self._descriptor: int | None = None
+        self._start_over()
+        call_after_fork(self._start_over)
+
+    def _start_over(self) -> None:
+        """Also in a child process: the journal and the thread are the parent's."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)  # only here: the parent's stays open, and locked
+        self._descriptor = None
+        self._size = 0
+        self._lock = threading.Lock()
+        self._closed, self._wake = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def append(self, entry: LedgerEntry) -> None:
@@ -58,7 +65,7 @@ class JournalLedger:
                 self._warn(error)
 
     def _write(self, line: bytes) -> None:
-        if self._descriptor is None or self._pid != os.getpid():
+        if self._descriptor is None:
             self._open()
         assert self._descriptor is not None  # _open() made it
         written = os.write(self._descriptor, line)
@@ -74,15 +81,14 @@ class JournalLedger:
             self._descriptor = None
 
     def _open(self) -> None:
-        """Open a journal of this process's own; a child after `fork` gets one for itself."""
+        """Open a journal of this process's own."""
         journals = self.directory / JOURNALS
         journals.mkdir(parents=True, exist_ok=True)
         path = journals / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # says that the writer lives
         self._size = 0
-        if self._pid != os.getpid() or self._thread is None or self._closed.is_set():
-            self._pid = os.getpid()
+        if self._thread is None or self._closed.is_set():
             self._closed, self._wake = threading.Event(), threading.Event()
             self._thread = threading.Thread(target=self._fold_repeatedly, name="genops-ledger", daemon=True)
             self._thread.start()
@@ -102,14 +108,14 @@ class JournalLedger:
         closed, wake = self._closed, self._wake
         while not closed.is_set():
             wake.wait(_FOLD_EVERY_S)
-            self._fold()
+            self._fold(_FOLD_EVERY_S)  # no longer: a fork waits for it
             if self._retention_days is not None and time.monotonic() - pruned > _PRUNE_EVERY_S:
                 pruned = time.monotonic()
                 self._prune(self._retention_days)
 
-    def _fold(self) -> None:
+    def _fold(self, patience_s: float = FOLD_PATIENCE_S) -> None:
         try:
-            fold_journals(self.directory)
+            fold_journals(self.directory, patience_s)
         except (OSError, sqlite3.Error) as error:
             _log.debug("folding the journal failed and will be tried again: %s", error)
 
@@ -131,11 +137,10 @@ class JournalLedger:
             descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        if self._pid == os.getpid():
-            if self._thread is not None and self._thread is not threading.current_thread():
-                self._thread.join(timeout=5)
-            os.close(descriptor)
-            self._fold()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+        os.close(descriptor)
+        self._fold()
 
 
 def open_ledger(directory: Path, *, retention_days: int | None = None, fsync: bool = False) -> JournalLedger:

@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from genops.core.budgets.forks import ForkLock
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 
-__all__ = ["DATABASE", "JOURNALS", "LedgerReader", "fold_journals", "prune"]
+__all__ = ["DATABASE", "FOLD_PATIENCE_S", "JOURNALS", "LedgerReader", "fold_journals", "prune"]
 
 DATABASE, JOURNALS = "ledger.db", "journal"
+FOLD_PATIENCE_S = 30.0
+_FORK_LOCK = ForkLock()  # no connection is open when this process forks: see genops.stores.budgets.sqlite
 _log = logging.getLogger(__name__)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -37,9 +40,11 @@ ON CONFLICT (call_id) DO NOTHING
 """
 
 
-def connect(directory: Path) -> sqlite3.Connection:
-    """Open the database of a ledger directory, making it if it is not there."""
-    connection = sqlite3.connect(directory / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
+def connect(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> sqlite3.Connection:
+    """Open the database of a ledger directory, making it if it is not there. Waits so long for other processes."""
+    connection = sqlite3.connect(
+        directory / DATABASE, timeout=patience_s, isolation_level=None, check_same_thread=False
+    )
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -50,12 +55,12 @@ def connect(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def fold_journals(directory: Path) -> int:
+def fold_journals(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> int:
     """Move what journals have gained into the database; return how many lines could not be read."""
     journals = sorted((directory / JOURNALS).glob("*.jsonl"))
     if not journals:
         return 0
-    with contextlib.closing(connect(directory)) as connection:
+    with _FORK_LOCK, contextlib.closing(connect(directory, patience_s)) as connection:
         return sum(_fold(connection, journal) for journal in journals)
 
 
@@ -133,7 +138,7 @@ def _remove(connection: sqlite3.Connection, journal: Path, folded: int) -> None:
 def prune(directory: Path, retention_days: int) -> int:
     """Delete entries older than `retention_days`; return how many."""
     limit = (datetime.now(UTC) - timedelta(days=retention_days)).isoformat().replace("+00:00", "Z")
-    with contextlib.closing(connect(directory)) as connection:
+    with _FORK_LOCK, contextlib.closing(connect(directory)) as connection:
         return connection.execute("DELETE FROM entries WHERE started_at < ?", (limit,)).rowcount
 
 

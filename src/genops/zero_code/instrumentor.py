@@ -28,7 +28,7 @@ def _take(self: Any, **options: Any) -> None:
     self.others = options or None
 
 
-# What OTEL_CONFIG_FILE may say under `instrumentation/development: python: genops`: what genops.yaml may, and its place.
+# What OTEL_CONFIG_FILE may say under `instrumentation/development: python: genops`: what genops.yaml may.
 Options: type[Any] = make_dataclass(
     "Options", [(name, Any, None) for name in ("config_file", *ARGUMENTS.keys, "others")], namespace={"__init__": _take}
 )

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from genops.core.budgets import forks
 from genops.core.budgets.model import Leg, State, counter_key
 from genops.core.budgets.store import BudgetStore, Granted, Refused
 from genops.core.errors import ReservationConflict
@@ -324,8 +325,9 @@ def test_threads_do_not_overspend(store):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_child_after_fork_uses_the_store(store):
+def test_child_after_fork_uses_the_store(store, monkeypatch):
     """A child neither hangs on a lock of its parent nor harms the parent's connection."""
+    monkeypatch.setattr(forks, "_WAIT_S", 0.05)
     one = leg()
     take(store, "a", [one], 10)
     store._lock.acquire()  # as another thread might hold it at this moment

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
+
+from genops.core.budgets.forks import new_lock
 
 __all__ = ["RestoringStream", "Vault"]
 
@@ -16,7 +17,7 @@ class Vault:
     """Values by token. One value has one token, so that a model can tell two people apart; it is never written down."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._tokens: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
 

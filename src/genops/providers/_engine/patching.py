@@ -9,7 +9,6 @@ import importlib
 import inspect
 import logging
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import wrapt
 
 from genops.core._guarding import never_raises
+from genops.core.budgets.forks import new_lock
 from genops.providers._engine.calls import GovernedCall
 from genops.providers._engine.operations import GovernedClient
 from genops.providers._engine.spec import Adapter, Call, Shape, in_range
@@ -41,7 +41,7 @@ class Patches:
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self._patches: dict[tuple[str, str], _Patch] = {}
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._wanted = False
         self._hooked = False
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.forks import ForkLock, call_after_fork
 from genops.core.budgets.model import Leg, State, counter_key, parse_key
 from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict
 from genops.core.errors import BudgetStoreError, ConfigurationError
@@ -62,12 +61,11 @@ class RedisBudgetStore:
         self._asked_time = False
         self._mark = ""
         self._client: Any = None
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._texts: dict[int, tuple[Sequence[Leg], str, str]] = {}
         call_after_fork(self._after_fork)
 
     def _after_fork(self) -> None:
-        self._lock = threading.Lock()
         self._client = None
 
     # -- scripts -------------------------------------------------------------------------------------------------------
@@ -109,7 +107,9 @@ class RedisBudgetStore:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = connect(self.url, self._timeout_s)
+                    client = connect(self.url, self._timeout_s)
+                    client.ping()  # with the lock: Python's own import locks do not survive a fork amid an import
+                    self._client = client
         return self._client
 
     def _failure(self, error: Exception) -> BudgetStoreError:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.forks import ForkLock, call_after_fork
 from genops.core.budgets.model import Leg, State, counter_key, parse_key
 from genops.core.budgets.store import Counter, Crossing, Ended, Granted, Refused, conflict, crossed, kept_until
 from genops.core.errors import BudgetStoreError, ConfigurationError
@@ -59,12 +58,13 @@ class SQLiteBudgetStore:
         self.clock = clock
         self._timeout_s = timeout_s
         self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        # SQLite keeps what a process has locked in memory that a child inherits: one that is forked beside an open
+        # connection locks nothing, and its writes are lost. sqlite.org/howtocorrupt.html, 2.6
+        self._lock = ForkLock(quiet=self._drop)
         call_after_fork(self._after_fork)
 
     def _after_fork(self) -> None:
-        """In a child: start over, with a lock that no vanished thread holds and a connection of its own."""
-        self._lock = threading.Lock()
+        """In a child of a process that could not let go of its connection: leave that one alone."""
         if self._connection is not None:
             _inherited.append(self._connection)
             self._connection = None
