@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from genops import semconv as s
 from genops.core.ledger import LedgerEntry
 from genops.stores import LedgerReader
+from genops.stores.budgets import open_budget_store
 from genops.testing.replay import ReplayServer, load_recordings
 
 BIN = Path(sys.executable).parent
@@ -44,6 +50,64 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError(f"{what} within {DEADLINE_S:.0f} s")
+
+
+class Collector:
+    """An OTLP backend on loopback: the spans it was sent. `silent` makes it take requests and never answer."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.silent = threading.Event()
+        self.closing = threading.Event()
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if collector.silent.is_set():
+                    collector.closing.wait()
+                zipped = self.headers.get("content-encoding") == "gzip"
+                if self.path == "/v1/traces":
+                    collector.bodies.append(gzip.decompress(body) if zipped else body)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                return None
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.env = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_BSP_SCHEDULE_DELAY": "600000",  # only what flushes at the end exports
+        }
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def call_ids(self) -> list[str]:
+        """Of the governed calls that have arrived, in order."""
+        spans = [
+            span
+            for body in self.bodies
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+        return sorted(
+            attribute.value.string_value
+            for span in spans
+            for attribute in span.attributes
+            if attribute.key == s.GENOPS_CALL_ID
+        )
+
+
+LEASED = "budgets: [{name: cap, limit: 1, window: day, slice: 0.2}]\nlog_level: error\n"
 
 
 class Place:
@@ -103,6 +167,19 @@ class Place:
     def output(self) -> str:
         return (self.folder / "output.txt").read_text()
 
+    @property
+    def call_ids(self) -> list[str]:
+        return sorted(entry.call_id for entry in self.entries)
+
+    @property
+    def reserved(self) -> int:
+        """What is held of the budgets, in counted units: by calls in flight, and by leases."""
+        store = open_budget_store(f"sqlite:{self.ledger / 'budgets.db'}")
+        try:
+            return sum(counter.reserved for counter in store.counters())
+        finally:
+            store.close()
+
     def stop_all(self) -> None:
         for process in self._started:
             if process.poll() is None:
@@ -113,6 +190,13 @@ class Place:
     def entries(self) -> list[LedgerEntry]:
         """What the ledger holds now, also of processes that still run."""
         return list(LedgerReader(self.ledger).entries()) if self.ledger.exists() else []
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
 
 
 @pytest.fixture
