@@ -126,4 +126,5 @@ class Account:
     def close(self) -> None:
         """Tell the store what it has yet to be told, and let go of it."""
         self._closing.set()
+        self._closing, self._heart = threading.Event(), None  # a process that goes on after all has one again
         self.engine.close()

@@ -115,6 +115,20 @@ def test_slice_with_a_call_in_flight_is_kept_and_renewed():
     assert (10_000_000, 0) == total(shared)
 
 
+@pytest.mark.parametrize(("cost", "charged"), [("0.004", 1), ("0.01", 1), ("0.03", 3)])
+def test_call_in_flight_at_the_end_is_charged_what_it_reserved(cost, charged):
+    """A process that ends amid a call gives the rest of the slice back; if the call ends after all, it may add to it."""
+    shared = Counting()
+    one = engine(shared)
+    held = one.reserve("in flight", CALL).reservation
+    assert held is not None
+    one.close()
+    assert (10_000_000, 0) == total(shared)
+    one.settle(held, {"USD": Decimal(cost)})
+
+    assert (charged * 10_000_000, 0) == total(shared)
+
+
 def test_dead_process_is_charged_its_slice_and_no_more():
     """What it may have spent; settled to the truth if it comes back."""
     shared = Counting()

@@ -26,6 +26,7 @@ __all__ = ["close_at_end", "end_process", "flush_on_sigterm"]
 _log = logging.getLogger(__name__)
 _DEADLINE_S = 5.0  # Docker waits 10 s after SIGTERM, Kubernetes 30
 _AFTER_OTHERS = -1000  # priority of the finalizer: those of multiprocessing's own queues and pools go first
+_BLOCKED_S = 0.5  # after which interrupted code goes on, as it may hold a lock that its end waits for
 _MAY_HOLD_LOCKS = ("genops", "opentelemetry", "logging", "requests", "urllib3", "redis", "sqlite3")
 _done = False
 
@@ -106,8 +107,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     except RuntimeError:  # no more threads: the interpreter ends
         os.kill(os.getpid(), number)
         return
-    if not _may_hold_locks(frame):
-        last.join()
+    last.join(_BLOCKED_S if _may_hold_locks(frame) else None)
 
 
 def _end_and_die(number: int) -> None:

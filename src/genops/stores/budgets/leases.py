@@ -165,20 +165,25 @@ class LeasingStore:
 
     def give_back(self) -> None:
         """Settle every lease that no call in flight stands on; the rest is leased anew when it is wanted."""
+        self._give_all_back(in_flight=False)
+
+    def _give_all_back(self, *, in_flight: bool) -> None:
         now = self.clock()
         with self._lock:
             for key, pool in list(self._pools.items()):
-                self._give_back(key, pool, now)
+                self._give_back(key, pool, now, in_flight=in_flight)
             self._legs.clear()
 
-    def _give_back(self, key: str, pool: _Pool, now: float) -> None:
+    def _give_back(self, key: str, pool: _Pool, now: float, *, in_flight: bool = False) -> None:
+        """Settle the leases of `pool`; those that calls stand on only if `in_flight`, and then those as reserved."""
         ((_, spent, reserved),) = self._local.usage((key,))
-        if reserved:
+        if reserved and not in_flight:
             return
-        while pool.leases or spent > pool.posted:
-            if not self._post(pool, spent - pool.posted, now):
+        used = spent + reserved
+        while pool.leases or used > pool.posted:
+            if not self._post(pool, used - pool.posted, now):
                 return
-        pool.leased = spent
+        pool.leased = used
         if pool.leg.end is not None and pool.leg.end < now:
             del self._pools[key]
 
@@ -219,10 +224,10 @@ class LeasingStore:
         self.shared.adjust(key, spent)
 
     def close(self) -> None:
-        """Give everything back and let go of the shared store."""
+        """Give everything back and let go of the shared store. Calls in flight are charged what they reserved."""
         self._closing.set()
         with contextlib.suppress(BudgetStoreError):
-            self.give_back()
+            self._give_all_back(in_flight=True)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
         self._thread, self._closing = None, threading.Event()
