@@ -117,7 +117,7 @@ def test_slice_with_a_call_in_flight_is_kept_and_renewed():
 
 @pytest.mark.parametrize(("cost", "charged"), [("0.004", 1), ("0.01", 1), ("0.03", 3)])
 def test_call_in_flight_at_the_end_is_charged_what_it_reserved(cost, charged):
-    """A process that ends amid a call gives the rest of the slice back; if the call ends after all, it may add to it."""
+    """A process that ends amid a call gives the rest of the slice back; the call may still end, and add to it."""
     shared = Counting()
     one = engine(shared)
     held = one.reserve("in flight", CALL).reservation
