@@ -57,19 +57,24 @@ class Collector:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.connections: set[int] = set()  # that spans came over
         self.silent = threading.Event()
         self.closing = threading.Event()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # connections are kept
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if collector.silent.is_set():
                     collector.closing.wait()
                 zipped = self.headers.get("content-encoding") == "gzip"
                 if self.path == "/v1/traces":
+                    collector.connections.add(self.client_address[1])
                     collector.bodies.append(gzip.decompress(body) if zipped else body)
                 self.send_response(200)
+                self.send_header("content-length", "0")
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .conftest import GENOPS_RUN, Place
+from .conftest import GENOPS_RUN, Collector, Place
 
 
 def test_forked_while_threads_call(place: Place) -> None:
@@ -72,3 +72,32 @@ chunks += list(stream)
 
     assert (0, "") == (result.returncode, result.stderr)
     assert [("completed", "reported")] == [(entry.outcome.value, entry.usage_source) for entry in place.entries]
+
+
+def test_children_export_over_connections_of_their_own(place: Place, collector: Collector) -> None:
+    """What the parent has open to the backend, its children leave alone: two of them on one connection mix answers."""
+    app = place.write(
+        "app.py",
+        """
+import multiprocessing
+from asking import *
+from opentelemetry import trace
+
+def call():
+    ask()
+    trace.get_tracer_provider().force_flush()
+
+call()
+children = [multiprocessing.get_context("fork").Process(target=call) for _ in range(2)]
+for child in children:
+    child.start()
+for child in children:
+    child.join()
+call()
+""",
+    )
+    result = place.run(*GENOPS_RUN, sys.executable, app, **collector.env)
+
+    assert (0, "") == (result.returncode, result.stderr)
+    assert place.call_ids == collector.call_ids
+    assert (4, 3) == (len(place.call_ids), len(collector.connections))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from opentelemetry import _logs, metrics, trace
@@ -12,6 +13,7 @@ from opentelemetry import _logs, metrics, trace
 from genops.config.environment import detect_otel_environment
 from genops.config.settings import Settings
 from genops.core.errors import NotInstalled
+from genops.exporters.forking import PerProcessExporter
 
 __all__ = ["configure_otlp_exporter", "set_up_if_absent"]
 
@@ -53,7 +55,7 @@ def configure_otlp_exporter(
     without the `otlp` extra.
     """
     settings = settings or Settings()
-    exporters = []
+    exporters: list[Any] = []
     for signal, name in (("trace", "OTLPSpanExporter"), ("metric", "OTLPMetricExporter"), ("_log", "OTLPLogExporter")):
         arguments: dict[str, Any] = {}
         if endpoint is not None:
@@ -61,7 +63,7 @@ def configure_otlp_exporter(
             arguments["endpoint"] = f"{endpoint.rstrip('/')}/v1/{path}"
         if headers is not None:
             arguments["headers"] = headers
-        exporters.append(_exporter(signal, name)(**arguments))
+        exporters.append(PerProcessExporter(partial(_exporter(signal, name), **arguments)))
     spans, readings, records = exporters
     readings = readings if settings.telemetry.metrics else None
     _install(spans, readings, records if settings.telemetry.logs else None, redact)
