@@ -7,14 +7,13 @@ reserves against the account `unlimited`, which always grants and keeps no count
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from genops.core._guarding import contained
 from genops.core.budgets.engine import BudgetEngine, BudgetReservation
-from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.forks import Beat, call_after_fork
 from genops.core.budgets.model import Estimator
 from genops.core.budgets.plans import BudgetCall
 from genops.core.decision import Decision
@@ -57,20 +56,17 @@ class Account:
     def __init__(self, engine: BudgetEngine) -> None:
         self.engine = engine
         self.adaptive = any(budget.estimator is Estimator.ADAPTIVE for budget in engine.budgets)
-        self._beat_every_s = engine.expires_after_s / 3
+        self._heart = Beat(self._beat, engine.expires_after_s / 3, name="genops-budgets")
         self._start_over()
         call_after_fork(self._start_over)
 
     def _start_over(self) -> None:
         """Also in a child process: the parent's calls are the parent's."""
         self._open: dict[str, BudgetReservation] = {}
-        self._closing = threading.Event()
-        self._heart: threading.Thread | None = None
 
-    def _beat(self, closing: threading.Event) -> None:
-        while not closing.wait(self._beat_every_s):
-            with contained(_log, "extending reservations"):
-                self.beat()
+    def _beat(self) -> None:
+        with contained(_log, "extending reservations"):
+            self.beat()
 
     def beat(self) -> None:
         """Let every call that is in flight live on."""
@@ -88,9 +84,7 @@ class Account:
         if held is None:
             return Grant(decision)
         self._open[held.id] = held
-        if self._heart is None:
-            self._heart = threading.Thread(target=self._beat, args=(self._closing,), name="genops-budgets", daemon=True)
-            self._heart.start()
+        self._heart.start()
         reservation = Reservation(held.amount, held.unit, held.budget.name, held)
         return Grant(decision, reservation, max_output_tokens=admission.max_output_tokens)
 
@@ -125,6 +119,5 @@ class Account:
 
     def close(self) -> None:
         """Tell the store what it has yet to be told, and let go of it."""
-        self._closing.set()
-        self._closing, self._heart = threading.Event(), None  # a process that goes on after all has one again
+        self._heart.stop()
         self.engine.close()

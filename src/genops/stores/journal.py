@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.forks import Beat, call_after_fork
 from genops.core.ledger import LedgerEntry
 from genops.stores.sqlite import FOLD_PATIENCE_S, JOURNALS, fold_journals, prune
 
@@ -40,6 +40,8 @@ class JournalLedger:
         self._retention_days = retention_days
         self._fsync = fsync
         self._warned = False
+        self._pruned = 0.0
+        self._folding = Beat(self._fold_and_prune, _FOLD_EVERY_S, name="genops-ledger")
         self._descriptor: int | None = None
         self._start_over()
         call_after_fork(self._start_over)
@@ -51,8 +53,6 @@ class JournalLedger:
         self._descriptor = None
         self._size = 0
         self._lock = threading.Lock()
-        self._closed, self._wake = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
 
     def append(self, entry: LedgerEntry) -> None:
         """Write one entry; when this returns it survives the end of the process, however abrupt."""
@@ -88,10 +88,7 @@ class JournalLedger:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # says that the writer lives
         self._size = 0
-        if self._thread is None or self._closed.is_set():
-            self._closed, self._wake = threading.Event(), threading.Event()
-            self._thread = threading.Thread(target=self._fold_repeatedly, name="genops-ledger", daemon=True)
-            self._thread.start()
+        self._folding.start()
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
@@ -103,15 +100,11 @@ class JournalLedger:
                 error,
             )
 
-    def _fold_repeatedly(self) -> None:
-        pruned = 0.0
-        closed, wake = self._closed, self._wake
-        while not closed.is_set():
-            wake.wait(_FOLD_EVERY_S)
-            self._fold(_FOLD_EVERY_S)  # no longer: a fork waits for it
-            if self._retention_days is not None and time.monotonic() - pruned > _PRUNE_EVERY_S:
-                pruned = time.monotonic()
-                self._prune(self._retention_days)
+    def _fold_and_prune(self) -> None:
+        self._fold(_FOLD_EVERY_S)  # no longer: a fork waits for it
+        if self._retention_days is not None and time.monotonic() - self._pruned > _PRUNE_EVERY_S:
+            self._pruned = time.monotonic()
+            self._prune(self._retention_days)
 
     def _fold(self, patience_s: float = FOLD_PATIENCE_S) -> None:
         try:
@@ -131,14 +124,11 @@ class JournalLedger:
 
     def close(self) -> None:
         """Fold what is left and let go of the journal; appending again opens a new one."""
-        self._closed.set()
-        self._wake.set()
+        self._folding.stop()
         with self._lock:
             descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=5)
         os.close(descriptor)
         self._fold()
 

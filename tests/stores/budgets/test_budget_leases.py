@@ -232,7 +232,7 @@ def test_heartbeat_runs_by_itself():
     shared = Counting()
     leasing = LeasingStore(shared, lease_s=0.06)
     spend(BudgetEngine([budget()], leasing), "a")
-    thread = leasing._thread
+    thread = leasing._heart._thread
     given_back = threading.Event()
     for _ in range(200):
         if total(shared) == (10_000_000, 0):

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-__all__ = ["ForkLock", "Ticket", "call_after_fork", "new_lock"]
+__all__ = ["Beat", "ForkLock", "Ticket", "call_after_fork", "new_lock"]
 
 _WAIT_S = 5.0  # for work under a ForkLock to end; longer than a store waits for other processes
 _methods: list[weakref.WeakMethod[Callable[[], None]]] = []
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 _fork_locks: weakref.WeakSet[ForkLock] = weakref.WeakSet()
+_beats: weakref.WeakSet[Beat] = weakref.WeakSet()
 _generation = 0  # of this process: one more than its parent's
 
 
@@ -78,6 +79,54 @@ class ForkLock:
         self._lock, self._forking = threading.Lock(), None
 
 
+class Beat:
+    """A thread that does something again and again. It rests while the process forks, and a child has none of it.
+
+    Python warns, from 3.12 on, of a fork beside threads: a program that has none of its own is to see none of ours.
+    """
+
+    def __init__(self, action: Callable[[], None], every_s: float, *, name: str) -> None:
+        self._action, self._every_s, self._name = action, every_s, name
+        self._lock = new_lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._rests = False
+        _beats.add(self)
+
+    def start(self) -> None:
+        """Begin, unless it beats already."""
+        with self._lock:
+            if self._thread is None:
+                self._ended = threading.Event()
+                self._thread = threading.Thread(target=self._run, args=(self._ended,), name=self._name, daemon=True)
+                self._thread.start()
+
+    def _run(self, ended: threading.Event) -> None:
+        while not ended.wait(self._every_s):
+            self._action()
+
+    def stop(self) -> bool:
+        """End, and wait for it, though not for ever; whether it was beating."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._ended.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_WAIT_S)
+        return thread is not None
+
+    def before_fork(self) -> None:
+        self._rests = self.stop() or self._rests
+
+    def after_fork(self) -> None:
+        """In the parent."""
+        if self._rests:
+            self._rests = False
+            self.start()
+
+    def after_fork_in_child(self) -> None:
+        self._thread, self._rests = None, False
+
+
 class Ticket:
     """What may be done once, and only in the process in which it was made."""
 
@@ -95,6 +144,8 @@ class Ticket:
 
 
 def _before() -> None:
+    for beat in list(_beats):
+        beat.before_fork()
     for lock in list(_fork_locks):
         lock.before_fork()
 
@@ -102,6 +153,8 @@ def _before() -> None:
 def _in_parent() -> None:
     for lock in list(_fork_locks):
         lock.after_fork()
+    for beat in list(_beats):
+        beat.after_fork()
 
 
 def _in_child() -> None:
@@ -112,6 +165,8 @@ def _in_child() -> None:
             lock.release()
     for fork_lock in list(_fork_locks):
         fork_lock.after_fork_in_child()
+    for beat in list(_beats):
+        beat.after_fork_in_child()
     for known in _methods.copy():  # what is called may add others
         method = known()
         if method is not None:

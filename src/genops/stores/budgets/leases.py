@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 
-from genops.core.budgets.forks import call_after_fork
+from genops.core.budgets.forks import Beat, call_after_fork
 from genops.core.budgets.model import Leg
 from genops.core.budgets.store import BudgetStore, Counter, Crossing, Ended, Granted, Refused
 from genops.core.errors import BudgetStoreError
@@ -49,6 +49,7 @@ class LeasingStore:
         self.shared = shared
         self.clock = shared.clock
         self._lease_s = lease_s
+        self._heart = Beat(self._beat, lease_s / 3, name="genops-leases")
         self._start_over()
         call_after_fork(self._start_over)
 
@@ -59,8 +60,6 @@ class LeasingStore:
         self._pools: dict[str, _Pool] = {}
         self._legs: dict[tuple[Leg, ...], tuple[Leg, ...]] = {}
         self._crossings: list[Crossing] = []
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
 
     # -- before the call -----------------------------------------------------------------------------------------------
 
@@ -110,7 +109,7 @@ class LeasingStore:
                 pool.leases.append((lease_id, amount))
                 pool.leased += amount
                 self._legs.clear()
-                self._start_thread()
+                self._heart.start()
                 return None
         return answer  # type: ignore[return-value]  # the last one was no Granted
 
@@ -200,16 +199,9 @@ class LeasingStore:
                     self.shared.extend(lease_id, now + self._lease_s)
             self._legs.clear()  # so that the next call marks its pools as busy
 
-    def _start_thread(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._beat_on, name="genops-leases", daemon=True)
-            self._thread.start()
-
-    def _beat_on(self) -> None:
-        closing = self._closing
-        while not closing.wait(self._lease_s / 3):
-            with contextlib.suppress(BudgetStoreError):  # the next beat tries again
-                self.beat()
+    def _beat(self) -> None:
+        with contextlib.suppress(BudgetStoreError):  # the next beat tries again
+            self.beat()
 
     # -- views ---------------------------------------------------------------------------------------------------------
 
@@ -225,10 +217,7 @@ class LeasingStore:
 
     def close(self) -> None:
         """Give everything back and let go of the shared store. Calls in flight are charged what they reserved."""
-        self._closing.set()
+        self._heart.stop()
         with contextlib.suppress(BudgetStoreError):
             self._give_all_back(in_flight=True)
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=5)
-        self._thread, self._closing = None, threading.Event()
         self.shared.close()
