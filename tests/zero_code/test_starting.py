@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,26 @@ def test_switched_off_is_off(place: Place, switch: str) -> None:
     result = place.run(*OPENTELEMETRY, sys.executable, place.write("app.py", PROGRAM), **{name: value})
 
     assert (7, "", []) == (result.returncode, result.stderr, place.entries)
+
+
+def test_switched_off_in_the_file_is_off(place: Place) -> None:
+    """`enabled: false` of OTEL_CONFIG_FILE, which OpenTelemetry forgets when it goes through what is installed."""
+    path = place.write("otel.yaml", OTEL_FILE.format(options="{enabled: false, team: ads}"))
+    result = place.run(*OPENTELEMETRY, sys.executable, place.write("app.py", PROGRAM), OTEL_CONFIG_FILE=str(path))
+
+    assert (7, []) == (result.returncode, place.entries)
+
+
+def test_settings_file_of_the_guide_is_good(place: Place) -> None:
+    """The OTEL_CONFIG_FILE that docs/guides/zero-code.md shows."""
+    guide = (Path(__file__).parents[2] / "docs/guides/zero-code.md").read_text()
+    shown = guide.partition("```yaml\n# otel.yaml\n")[2].partition("```")[0]
+    path = place.write("otel.yaml", shown)
+    result = place.run(*OPENTELEMETRY, sys.executable, place.write("app.py", PROGRAM), OTEL_CONFIG_FILE=str(path))
+
+    assert 7 == result.returncode, result.stderr
+    assert ["answer-ticket"] == [entry.feature for entry in place.entries]
+    assert "genops" not in result.stderr
 
 
 @pytest.mark.parametrize("launcher", BOTH_WAYS[:2])

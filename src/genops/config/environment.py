@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+import yaml
+
 from genops.config.keys import LOG_LEVELS
 from genops.core.attribution_values import is_placeholder
 from genops.core.errors import ConfigurationError
@@ -53,9 +55,25 @@ def governance_is_required() -> bool:
 
 
 def is_disabled_instrumentation(name: str) -> bool:
-    """Whether OpenTelemetry is told to leave out the instrumentation `name`, or all of them."""
+    """Whether OpenTelemetry is told to leave out the instrumentation `name`: by its variable, or by its file.
+
+    Its loader does not heed `enabled: false` of OTEL_CONFIG_FILE when it goes through the installed instrumentations.
+    """
     named = (environment_variable("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS") or "").split(",")
-    return not {"*", name}.isdisjoint(each.strip() for each in named)
+    return not {"*", name}.isdisjoint(each.strip() for each in named) or _is_disabled_in_file(name)
+
+
+def _is_disabled_in_file(name: str) -> bool:
+    path = environment_variable("OTEL_CONFIG_FILE")
+    if path is None:
+        return False
+    try:
+        found = yaml.safe_load(Path(path).read_bytes())
+    except (OSError, yaml.YAMLError):
+        return False  # OpenTelemetry says what is wrong with it
+    for key in ("instrumentation/development", "python", name, "enabled"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found is False
 
 
 def environment_settings(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
+from genops.config.environment import is_disabled_instrumentation
 from genops.config.keys import ARGUMENTS
 from genops.providers._engine import setup
-from genops.zero_code.starting import govern
+from genops.zero_code.starting import NAME, govern
 
 __all__ = ["GenOpsInstrumentor", "Options"]
 
@@ -53,6 +54,8 @@ class GenOpsInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no t
             super().instrument(**options)
 
     def _instrument(self, **options: Any) -> None:
+        if not options and is_disabled_instrumentation(NAME):
+            return
         others = options.pop("others", None) or {}
         govern({name: _exact(value) for name, value in {**options, **others}.items()}, asked_by=_FILE)
 
