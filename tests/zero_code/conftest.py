@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -58,6 +59,7 @@ class Collector:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.connections: set[int] = set()  # that spans came over
+        self.alerts: list[dict[str, Any]] = []
         self.silent = threading.Event()
         self.closing = threading.Event()
         collector = self
@@ -70,6 +72,8 @@ class Collector:
                 if collector.silent.is_set():
                     collector.closing.wait()
                 zipped = self.headers.get("content-encoding") == "gzip"
+                if self.path == "/alerts":
+                    collector.alerts.append(json.loads(body))
                 if self.path == "/v1/traces":
                     collector.connections.add(self.client_address[1])
                     collector.bodies.append(gzip.decompress(body) if zipped else body)

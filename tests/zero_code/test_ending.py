@@ -125,3 +125,16 @@ def test_kill_loses_no_entry(place: Place) -> None:
 
     assert 1 == len(place.entries)
     assert place.reserved > 0
+
+
+def test_alert_of_a_short_program_is_delivered(place: Place, collector: Collector) -> None:
+    """A process that passes a threshold and ends at once still tells the webhook."""
+    webhook = f"{collector.env['OTEL_EXPORTER_OTLP_ENDPOINT']}/alerts"
+    place.write(
+        "genops.yaml",
+        f"budgets: [{{name: cap, unit: requests, limit: 1, window: day}}]\nbudget_store: {{webhook: {webhook!r}}}\n",
+    )
+    result = place.run(*GENOPS_RUN, sys.executable, place.write("app.py", "from asking import *\nask()\n"))
+
+    assert 0 == result.returncode, result.stderr
+    assert [100] == [alert["threshold_percent"] for alert in collector.alerts][-1:]

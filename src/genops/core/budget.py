@@ -7,7 +7,7 @@ reserves against the account `unlimited`, which always grants and keeps no count
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -48,13 +48,14 @@ class Grant(NamedTuple):
 
 
 class Account:
-    """The budgets of a process, as the frame of a call meets them.
+    """The budgets of a process, as the frame of a call meets them. `at_end` is called when it is closed.
 
     A call that runs longer than a reservation lives is kept alive: a heartbeat extends what is still open.
     """
 
-    def __init__(self, engine: BudgetEngine) -> None:
+    def __init__(self, engine: BudgetEngine, *, at_end: Callable[[], object] | None = None) -> None:
         self.engine = engine
+        self._at_end = at_end
         self.adaptive = any(budget.estimator is Estimator.ADAPTIVE for budget in engine.budgets)
         self._heart = Beat(self._beat, engine.expires_after_s / 3, name="genops-budgets")
         self._start_over()
@@ -121,3 +122,5 @@ class Account:
         """Tell the store what it has yet to be told, and let go of it."""
         self._heart.stop()
         self.engine.close()
+        if self._at_end is not None:
+            self._at_end()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class Status:
         return tuple(adapter.name for adapter in self.adapters if adapter.instrumented)
 
 
+_LAST_ALERTS_S = 2.0  # that the end of a process waits for the receiver of alerts
 _ledger_dir: Path | None = None
 _exporting_to: str | None = None
 
@@ -172,7 +174,8 @@ def _account(loaded: Settings, telemetry: Telemetry) -> Account | None:
             webhook(given)
 
     outage = Outage(journal=FileOwedJournal(directory))
-    return Account(BudgetEngine(found.budgets, store, alert=alert, outage=outage))
+    at_end = partial(webhook.close, _LAST_ALERTS_S) if webhook is not None else None
+    return Account(BudgetEngine(found.budgets, store, alert=alert, outage=outage), at_end=at_end)
 
 
 def auto_instrument(
