@@ -73,6 +73,7 @@ class Frame:
         "input_estimate",
         "items_cost",
         "limit_key",
+        "mirrored",
         "output_bound",
         "owner",
         "parent",
@@ -114,6 +115,7 @@ class Frame:
         self.reservation: Reservation | None = None
         self.span: Any = None
         self.owner: object | None = None  # whose meter this frame waits for
+        self.mirrored = False  # somebody else's span of this call says what was used
         self.hide_usage_chunk = False  # we asked for it, the application did not
         self.items_cost: Decimal | None = None  # of a batch: what its items cost so far
         self.entry: LedgerEntry | None = None
@@ -257,7 +259,7 @@ class Frame:
         if self.runtime.account is not None and self.reservation is not None:
             self.runtime.account.release(self.reservation)
 
-    def settle_at(self, reading: Reading, cost: Cost) -> LedgerEntry:
+    def settle_at(self, reading: Reading, cost: Cost | Unpriced) -> LedgerEntry:
         """Book a call whose cost the application states."""
         self._ticket.take()
         self.entry = self.make_entry(reading, cost, Outcome.COMPLETED, None)

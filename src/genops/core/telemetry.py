@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Telemetry"]
 
+_USAGE = "gen_ai.usage."
 _FAILED = frozenset({Outcome.ERROR, Outcome.CANCELLED, Outcome.BLOCKED})
 
 
@@ -130,6 +131,8 @@ class Telemetry:
             span.add_event(s.EVENT_BUDGET_RECONCILIATION, reconciled)
         if self.content is not None and frame.answer:
             attributes[s.GEN_AI_OUTPUT_MESSAGES] = _as_json(self.content(frame.answer))
+        if frame.mirrored:  # backends add up what spans say was used: one of the spans of a call says it
+            attributes = {name: value for name, value in attributes.items() if not name.startswith(_USAGE)}
         span.set_attributes(attributes)
         if entry.outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, entry.error_type))

@@ -39,6 +39,7 @@ class GovernedCall:
         self.adapter = adapter
         self.call = call
         self.active = True
+        self.mirrored = False  # somebody else wraps the method: their span says what was used
         self._parameters: tuple[str, ...] | None = None  # the names of the vendor's arguments
         self._facts: dict[tuple[Place, str | None, bool], CallFacts] = {}
 
@@ -47,7 +48,7 @@ class GovernedCall:
     def guard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a method that answers directly."""
         runtime = current_runtime()
-        if runtime is None or not self.active:
+        if runtime is None or not self.active or self._is_open():
             return wrapped(*args, **kwargs)
         if args:
             args, kwargs = self._by_name(args, kwargs, wrapped)
@@ -65,7 +66,7 @@ class GovernedCall:
     async def aguard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a coroutine method: the call begins when it is awaited."""
         runtime = current_runtime()
-        if runtime is None or not self.active:
+        if runtime is None or not self.active or self._is_open():
             return await wrapped(*args, **kwargs)
         if args:
             args, kwargs = self._by_name(args, kwargs, wrapped)
@@ -107,6 +108,11 @@ class GovernedCall:
             return manager, _meter_helper(frame, stream)
 
         return ManagerProxy(wrapped(*args, **rest), enter, aenter)
+
+    def _is_open(self) -> bool:
+        """Whether a guard above this one has opened the call, and it has not reached the vendor yet."""
+        frame = CURRENT.get()
+        return type(frame) is Frame and frame.owner is self
 
     def _by_name(self, args: Any, kwargs: dict[str, Any], method: Any) -> tuple[Any, dict[str, Any]]:
         """The arguments by name; as they are where that cannot be, which the vendor refuses."""
@@ -154,7 +160,9 @@ class GovernedCall:
         model = model_of(self.call.model, instance, kwargs)
         facts = self.facts(place, model, self.call.streamed or kwargs.get("stream") is True)
         limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
-        return open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
+        frame = open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
+        frame.mirrored = self.mirrored
+        return frame
 
     def facts(self, place: Place, model: str | None, streamed: bool) -> CallFacts:
         """What is known of such a call before it is made; the same object for the same kind of call."""
@@ -229,16 +237,14 @@ class GovernedCall:
 
     def each(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a method that sends one request: the first of them is the guarded call, the others are new ones."""
-        frame = CURRENT.get()
-        if isinstance(frame, Frame) and frame.owner is self:
+        if self._is_open():
             return self.meter(wrapped, instance, args, kwargs)
         metered = wrapt.FunctionWrapper(wrapped, self.meter)
         return self.guard(metered, instance, args, kwargs)
 
     async def aeach(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around a coroutine method that sends one request."""
-        frame = CURRENT.get()
-        if isinstance(frame, Frame) and frame.owner is self:
+        if self._is_open():
             return await self.ameter(wrapped, instance, args, kwargs)
         metered = wrapt.FunctionWrapper(wrapped, self.ameter)
         return await self.aguard(metered, instance, args, kwargs)

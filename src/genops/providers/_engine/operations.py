@@ -43,7 +43,7 @@ class GovernedClient(GovernedCall):
     def guard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around the method of a client that answers directly."""
         runtime, variant = current_runtime(), self._variant(instance, args)
-        if runtime is None or variant is None:
+        if runtime is None or variant is None or self._is_open():
             return wrapped(*args, **kwargs)
         frame, request = self._open_operation(runtime, variant, instance, args[1])
         if frame is None:
@@ -55,7 +55,7 @@ class GovernedClient(GovernedCall):
     async def aguard(self, wrapped: Any, instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Around the coroutine method of a client."""
         runtime, variant = current_runtime(), self._variant(instance, args)
-        if runtime is None or variant is None:
+        if runtime is None or variant is None or self._is_open():
             return await wrapped(*args, **kwargs)
         frame, request = self._open_operation(runtime, variant, instance, args[1])
         if frame is None:
@@ -83,7 +83,9 @@ class GovernedClient(GovernedCall):
         model = model_of(call.model, instance, parameters)
         facts = variant.facts(place_of(self.adapter, instance), model, call.streamed)
         limit_key = estimate.output_limit_key(request, call.api, ("inferenceConfig",))
-        return open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
+        frame = open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
+        frame.mirrored = self.mirrored
+        return frame
 
     def _observe(self, frame: Frame, result: Any) -> Any:
         observed = _observed(frame, result)

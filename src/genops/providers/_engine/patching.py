@@ -19,6 +19,7 @@ from genops.core._guarding import never_raises
 from genops.core.budgets.forks import new_lock
 from genops.providers._engine.calls import GovernedCall
 from genops.providers._engine.operations import GovernedClient
+from genops.providers._engine.ordering import chain, lowest_foreign, wrapped_by_others
 from genops.providers._engine.spec import Adapter, Call, Shape, in_range
 
 __all__ = ["Patches", "missing_targets", "wrappers_around"]
@@ -28,11 +29,46 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Patch:
+    """A method and what was put around it. `under` is the foreign wrapper that our meter was put below."""
+
     owner: Any
     name: str
     original: Any
     installed: Any
     call: GovernedCall
+    under: Any = None
+    top: Any = None
+
+    @property
+    def current(self) -> Any:
+        """What the class has under the method's name."""
+        return self.owner.__dict__.get(self.name)
+
+    def take_off(self) -> bool:
+        """Restore what was there before; False where somebody has wrapped ours since."""
+        self.lower()
+        if self.current is not self.installed:
+            return False
+        setattr(self.owner, self.name, self.original)
+        if self.under is not None:
+            self.under.__wrapped__ = self.under.__wrapped__.__wrapped__
+        return True
+
+    def lower(self) -> None:
+        """Take off the guard that was put above others."""
+        if self.top is not None and self.current is self.top:
+            setattr(self.owner, self.name, self.top.__wrapped__)
+        self.top = None
+
+    def raise_again(self) -> bool:
+        """Put a guard above whoever wraps the method; False if ours are not there any more."""
+        if not _is_around(self.current, self.installed):
+            return False
+        self.call.mirrored = wrapped_by_others(self.current)
+        if self.current is not self.installed and self.top is None and self.call.call.shape is not Shape.MANAGER:
+            self.top = _guarded(self.current, self.call)
+            setattr(self.owner, self.name, self.top)
+        return True
 
 
 class Patches:
@@ -58,10 +94,9 @@ class Patches:
     def install(self, version: str) -> None:
         """Patch every method that exists in `version` of the package, now or when its module is imported."""
         self._wanted = True
-        for key, patch in list(self._patches.items()):
+        for patch in self._patches.values():
             patch.call.active = True
-            if not _is_around(patch.owner.__dict__.get(patch.name), patch.installed):
-                del self._patches[key]  # somebody who had wrapped it has put the vendor's method back
+        self.raise_guards()
         if self._hooked:
             self._install_loaded(version)
             return
@@ -75,9 +110,25 @@ class Patches:
         with self._lock:
             for key, patch in list(self._patches.items()):
                 patch.call.active = False
-                if patch.owner.__dict__.get(patch.name) is patch.installed:
-                    setattr(patch.owner, patch.name, patch.original)
+                if patch.take_off():
                     del self._patches[key]
+
+    def lower_guards(self) -> None:
+        """Step aside: somebody is about to take his wrappers off."""
+        with self._lock:
+            for patch in self._patches.values():
+                patch.lower()
+
+    def raise_guards(self) -> None:
+        """Put guards above everybody's wrappers, and patch anew where somebody has put the vendor's method back."""
+        if not self._wanted:
+            return
+        with self._lock:
+            lost = [key for key, patch in self._patches.items() if not patch.raise_again()]
+            for key in lost:
+                del self._patches[key]
+        if lost:
+            self._install_loaded(self.adapter.package.check())
 
     def _install_loaded(self, version: str) -> None:
         for call in _calls(self.adapter, version):
@@ -112,18 +163,36 @@ class Patches:
             if original is None:
                 _log.debug("%s:%s does not exist in %s", module.__name__, method, self.adapter.package.installed())
             return
-        installed = _around_each(original, governed) if inner else _wrapped(original, governed)
+        under = None if inner else _metered_under(original, governed)
+        if under is not None:
+            installed = _guarded(original, governed)
+        else:
+            installed = _around_each(original, governed) if inner else _wrapped(original, governed)
+        governed.mirrored = governed.mirrored or wrapped_by_others(original)
         setattr(owner, name, installed)
-        self._patches[key] = _Patch(owner, name, original, installed, governed)
+        self._patches[key] = _Patch(owner, name, original, installed, governed, under)
 
 
 def _is_around(method: Any, ours: Any) -> bool:
     """Whether `ours` is somewhere in the chain of wrappers that ends in the vendor's method."""
-    while method is not None:
-        if method is ours:
-            return True
-        method = getattr(method, "__dict__", {}).get("__wrapped__", getattr(method, "__wrapped__", None))
-    return False
+    return any(each is ours for each in chain(method))
+
+
+def _metered_under(method: Any, governed: GovernedCall) -> Any:
+    """The foreign wrapper of `method` that our meter was put below; None if there is none that it can be put under."""
+    lowest = None if governed.call.shape is Shape.MANAGER or governed.call.inner else lowest_foreign(method)
+    if lowest is not None:
+        meter = governed.ameter if _is_asynchronous(method) else governed.meter
+        lowest.__wrapped__ = wrapt.FunctionWrapper(lowest.__wrapped__, meter)
+    return lowest
+
+
+def _guarded(method: Any, governed: GovernedCall) -> Any:
+    return wrapt.FunctionWrapper(method, governed.aguard if _is_asynchronous(method) else governed.guard)
+
+
+def _is_asynchronous(method: Any) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(method))
 
 
 def _owner_of(module: Any, method: str) -> tuple[Any, str]:
@@ -143,19 +212,16 @@ def _rebind(adapter: Adapter) -> None:
 
 
 def _around_each(original: Any, governed: GovernedCall) -> Any:
-    asynchronous = inspect.iscoroutinefunction(inspect.unwrap(original))
-    return wrapt.FunctionWrapper(original, governed.aeach if asynchronous else governed.each)
+    return wrapt.FunctionWrapper(original, governed.aeach if _is_asynchronous(original) else governed.each)
 
 
 def _wrapped(original: Any, governed: GovernedCall) -> Any:
     if governed.call.shape is Shape.MANAGER:
         return wrapt.FunctionWrapper(original, governed.manage)
     if governed.call.inner:
-        asynchronous = inspect.iscoroutinefunction(inspect.unwrap(original))
-        return wrapt.FunctionWrapper(original, governed.aguard if asynchronous else governed.guard)
-    if inspect.iscoroutinefunction(inspect.unwrap(original)):
-        return wrapt.FunctionWrapper(wrapt.FunctionWrapper(original, governed.ameter), governed.aguard)
-    return wrapt.FunctionWrapper(wrapt.FunctionWrapper(original, governed.meter), governed.guard)
+        return _guarded(original, governed)
+    meter = governed.ameter if _is_asynchronous(original) else governed.meter
+    return _guarded(wrapt.FunctionWrapper(original, meter), governed)
 
 
 def _calls(adapter: Adapter, version: str) -> list[Call]:
@@ -189,14 +255,12 @@ def wrappers_around(adapter: Adapter) -> dict[str, tuple[str, ...]]:
 
 def _chain(target: Any) -> list[str]:
     modules: list[str] = []
-    while target is not None:
-        wrapper = getattr(target, "_self_wrapper", None)
-        module = getattr(wrapper, "__module__", None)
+    for each in chain(target):
+        module = getattr(getattr(each, "_self_wrapper", None), "__module__", None)
         if module is not None:
             name = "genops" if module.startswith("genops.") else module
             if not modules or modules[-1] != name:
                 modules.append(name)
-        target = getattr(target, "__wrapped__", None)
     return modules
 
 

@@ -10,11 +10,13 @@ import importlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 
 from genops.core._guarding import contained
 from genops.core._suggest import did_you_mean
 from genops.core.errors import ConfigurationError, NotInstalled
+from genops.providers._engine.ordering import keep_in_order
 from genops.providers._engine.patching import Patches
 from genops.providers._engine.spec import Adapter
 
@@ -98,7 +100,19 @@ def instrument(adapter: Adapter) -> Patches:
     """Switch one adapter on. Raises `NotInstalled` when its package is absent or out of range."""
     patches = patches_of(adapter)
     patches.install(adapter.package.check())
+    _keep_in_order()
     return patches
+
+
+@cache
+def _keep_in_order() -> None:
+    """Once: keep our guards above whoever comes later."""
+
+    def each(step: str) -> None:
+        for patches in list(_patches.values()):
+            getattr(patches, step)()
+
+    keep_in_order(lambda: each("lower_guards"), lambda: each("raise_guards"))
 
 
 def instrument_found(names: Iterable[str] | None, excluded: Iterable[str]) -> list[str]:

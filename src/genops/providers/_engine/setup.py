@@ -30,7 +30,7 @@ from genops.core.telemetry import Telemetry
 from genops.engines import open_engines
 from genops.exporters import otlp
 from genops.exporters.webhooks import WebhookAlerts
-from genops.providers._engine import registry
+from genops.providers._engine import foreign, registry
 from genops.providers._engine.ending import close_at_end
 from genops.providers._engine.registry import AdapterStatus
 from genops.stores import open_ledger
@@ -100,6 +100,8 @@ def configure(
         cardinality_limit=loaded.telemetry.cardinality_limit,
         content=redaction.redact if redaction is not None and loaded.telemetry.content else None,
     )
+    if loaded.telemetry.enabled:
+        foreign.watch(tracer_provider or trace.get_tracer_provider())
     previous = install_runtime(_runtime(loaded, telemetry, redaction))
     close_at_end()
     _ledger_dir = loaded.ledger.dir if loaded.ledger.enabled else None

@@ -1,0 +1,129 @@
+"""Dialects: what a span of another instrumentation says about a call. The names are data (spec/dialects)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from genops.core.frame import CallFacts
+from genops.core.usage import Reading, Usage
+
+__all__ = ["Said", "is_inference", "said", "watches_models"]
+
+_JSON = "langfuse.observation.usage_details"
+
+
+class Said(NamedTuple):
+    """One call as a span tells it."""
+
+    facts: CallFacts
+    reading: Reading
+
+
+@cache
+def _table() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(resources.files("genops.data").joinpath("dialects.json").read_bytes())
+    return document
+
+
+def watches_models(scope: str) -> bool:
+    """Whether an instrumentation of that scope writes spans of calls to models."""
+    name = scope.lower()
+    return any(part in name for part in _table()["scopes"])
+
+
+def is_inference(attributes: Mapping[str, Any]) -> str | None:
+    """What kind of request a span stands for: `inference`, `embedding`, or None for what is no request."""
+    kind: str | None = _table()["operations"].get(str(_find("operation", attributes)))
+    return kind
+
+
+def said(scope: str, attributes: Mapping[str, Any]) -> Said | None:
+    """The call that a span stands for; None if it stands for none, or does not say what was used."""
+    kind = is_inference(attributes)
+    given = _spread(attributes)
+    usage = _usage(scope, given) if kind is not None else None
+    provider = _provider(given)
+    if usage is None or kind is None or provider is None:
+        return None
+    facts = CallFacts(
+        provider=provider,
+        api="span",
+        operation="embeddings" if kind == "embedding" else "chat",
+        operation_type=kind,
+        operation_name=f"span.{kind}",
+        request_model=_text("request_model", given),
+        server_address=_text("server_address", given),
+    )
+    reading = Reading(
+        usage=usage,
+        response_id=_text("response_id", given),
+        response_model=_text("response_model", given),
+        service_tier=_text("service_tier", given),
+    )
+    return Said(facts, reading)
+
+
+def _spread(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes, with usage that is kept as JSON among them."""
+    kept = attributes.get(_JSON)
+    try:
+        details = json.loads(kept) if isinstance(kept, str) else {}
+    except ValueError:
+        details = {}
+    if not isinstance(details, dict) or not details:
+        return attributes
+    return {**attributes, **{f"{_JSON}.{name}": amount for name, amount in details.items()}}
+
+
+def _usage(scope: str, attributes: Mapping[str, Any]) -> Usage | None:
+    total, output = _count("input", attributes), _count("output", attributes)
+    if total is None and output is None:
+        return None
+    parts = {name: _count(name, attributes) or 0 for name in ("cache_read", "cache_write", "cache_write_1h")}
+    parts["cache_write"] = max(parts["cache_write"] - parts["cache_write_1h"], 0)
+    inside = 0 if _counts_apart(scope, attributes) else sum(parts.values())
+    found: dict[str, int | Decimal] = {"input": max((total or 0) - inside, 0)}
+    found |= {name: amount for name, amount in parts.items() if amount}
+    if output is not None:
+        found["output"] = output
+    return Usage(found)
+
+
+def _counts_apart(scope: str, attributes: Mapping[str, Any]) -> bool:
+    provider = _provider(attributes)
+    return any(fnmatchcase(scope, pattern) and provider == of for pattern, of in _table()["exclusive_input"])
+
+
+def _provider(attributes: Mapping[str, Any]) -> str | None:
+    name = _text("provider", attributes)
+    if name is None:  # Langfuse does not say; the model's name does, for those of OpenAI and Anthropic
+        model = _text("request_model", attributes) or ""
+        if model.startswith("claude"):
+            return "anthropic"
+        return "openai" if model.startswith(("gpt-", "o1", "o3", "o4", "text-embedding")) else None
+    known: str = _table()["providers"].get(name.lower(), name.lower())
+    return known
+
+
+def _find(fact: str, attributes: Mapping[str, Any]) -> Any:
+    for name in _table()["attributes"][fact]:
+        value = attributes.get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def _text(fact: str, attributes: Mapping[str, Any]) -> str | None:
+    value = _find(fact, attributes)
+    return value if isinstance(value, str) and value else None
+
+
+def _count(fact: str, attributes: Mapping[str, Any]) -> int | None:
+    value = _find(fact, attributes)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
