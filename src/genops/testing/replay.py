@@ -76,6 +76,7 @@ class Exchange:
             lambda match: f"{match[1]}{match[2]}{suffix}",
             self.body,
         )
+        changed = re.sub(r'("responseId":\s*")[^"]*', lambda match: f"{match[1]}{suffix}", changed)
         return replace(self, body=changed)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from genops.core.frame import CallFacts
 from genops.core.usage import Reading, Usage
 
-__all__ = ["Said", "is_inference", "said", "watches_models"]
+__all__ = ["Said", "is_inference", "said", "watches_frameworks", "watches_models"]
 
 _JSON = "langfuse.observation.usage_details"
 
@@ -35,6 +35,12 @@ def watches_models(scope: str) -> bool:
     """Whether an instrumentation of that scope writes spans of calls to models."""
     name = scope.lower()
     return any(part in name for part in _table()["scopes"])
+
+
+def watches_frameworks(scope: str) -> bool:
+    """Whether an instrumentation of that scope writes spans of what a framework does."""
+    name = scope.lower()
+    return any(part in name for part in _table()["frameworks"])
 
 
 def is_inference(attributes: Mapping[str, Any]) -> str | None:

@@ -233,6 +233,7 @@ class _Body:
         self._frame = frame
         self._http = http_response
         self._seen = bytearray()
+        self._handed_over = False  # to a stream, which settles the call
 
     def is_read(self) -> bool:
         try:
@@ -252,6 +253,7 @@ class _Body:
     def parsed(self, result: Any) -> Any:
         """The application parsed the response: into a stream, or into an object."""
         if self._frame.facts.streamed and (hasattr(result, "__iter__") or hasattr(result, "__aiter__")):
+            self._handed_over = True
             return stream_over(self._frame, result)
         return self.whole(result)
 
@@ -317,7 +319,8 @@ class _Body:
         self._frame.settle(reading, outcome, generated_characters=characters)
 
     def __del__(self) -> None:
-        self.end(Outcome.ABANDONED)
+        if not self._handed_over:
+            self.end(Outcome.ABANDONED)
 
 
 def _events(content: bytes) -> Iterator[Any]:

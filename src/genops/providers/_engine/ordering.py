@@ -1,6 +1,6 @@
 """Ordering: our guard above and our meter below everybody else's wrappers of a method, whoever came first.
 
-Others wrap with wrapt, as we do: a wrapper can be put under theirs by giving theirs something else to wrap. Where that is
+Others wrap with wrapt, as we do: one can be put under theirs by giving theirs something else to wrap. Where that is
 impossible, guard and meter stay together outside.
 """
 

@@ -55,6 +55,7 @@ class Stepped(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable
     def __init__(self, generator: Any, frame: Frame) -> None:
         super().__init__(generator)
         self._self_frame = frame
+        self._self_steps: Any = None  # what is read: somebody else's wrapper may be no iterator by itself
 
     def __iter__(self) -> Any:
         return self
@@ -64,11 +65,15 @@ class Stepped(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not subscriptable
 
     def __next__(self) -> Any:
         with Step(self._self_frame):
-            return next(self.__wrapped__)
+            if self._self_steps is None:
+                self._self_steps = iter(self.__wrapped__)
+            return next(self._self_steps)
 
     async def __anext__(self) -> Any:
         with Step(self._self_frame):
-            return await self.__wrapped__.__anext__()
+            if self._self_steps is None:
+                self._self_steps = aiter(self.__wrapped__)
+            return await anext(self._self_steps)
 
     def close(self) -> Any:
         self._self_let_go()
