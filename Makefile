@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest examples conformance lint types generate check-generated bench docs changelog clean
+.PHONY: help setup demo test test-oldest test-coexistence coexistence-table examples conformance lint types generate check-generated bench docs changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -42,6 +42,18 @@ examples: setup .venv-litellm/.installed ## The examples and the code of the ada
 	@test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-litellm/bin/python -m pip install --quiet -e . 'litellm>=1.60,<2'
+	@touch $@
+
+test-coexistence: setup .venv-peers/newest/.installed .venv-peers/older/.installed ## Beside every other instrumentation
+	$(BIN)/python tests/coexistence/matrix.py
+
+coexistence-table: setup .venv-peers/newest/.installed .venv-peers/older/.installed ## The same, written into the docs
+	$(BIN)/python tests/coexistence/matrix.py --write
+
+.venv-peers/%/.installed: tests/coexistence/%.txt pyproject.toml
+	@test -x .venv-peers/$*/bin/python || $(PYTHON) -m venv .venv-peers/$*
+	.venv-peers/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-peers/$*/bin/python -m pip install --quiet -r $< -e .
 	@touch $@
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
@@ -87,4 +99,4 @@ changelog: setup ## The changes of the next release, from changelog.d
 	@$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what make made
-	rm -rf .venv .venv-oldest .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -227,7 +227,7 @@ def test_azure_client_is_billed_by_azure(played: ReplayServer, client: openai.Op
 
 
 def test_parsed_stream_outlives_the_raw_response(client: openai.OpenAI, captured: Captured) -> None:
-    """The raw response may be dropped once it was parsed into a stream, as LiteLLM does; the stream is what is booked."""
+    """The raw response may be dropped once it was parsed into a stream, as LiteLLM does: the stream is booked."""
     raw = client.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=SAY, stream=True)
     stream = raw.parse()
     del raw

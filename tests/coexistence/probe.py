@@ -1,8 +1,10 @@
 """Runs calls in a process where peers are installed, and prints what became of them, one JSON line a call.
 
-python probe.py genops-first otel,openinference     which peers, and who is installed first
+python probe.py genops-first otel,openinference on openai,anthropic
 
-Run in one of the environments of requirements; the test beside it starts it.
+Arguments: who is installed first (`genops-first`, `peers-first`; `leaving`: the peers are taken off one after another,
+and GenOps at last), which peers, whether spans are sampled, which calls. Run in
+one of the environments that `make test-coexistence` builds; matrix.py starts it.
 """
 
 from __future__ import annotations
@@ -68,10 +70,13 @@ def _instrumentors(*targets: str) -> Callable[[Any], None]:
         for target in targets:
             module, _, name = target.partition(":")
             try:
-                found = getattr(importlib.import_module(module), name)
+                found = getattr(importlib.import_module(module), name)()
             except ImportError:
                 continue
-            found().instrument(tracer_provider=provider, skip_dep_check=True)
+            if provider is None:
+                found.uninstrument()
+            else:
+                found.instrument(tracer_provider=provider, skip_dep_check=True)
 
     return instrument
 
@@ -235,7 +240,7 @@ def main() -> None:
         for name in chosen:
             PEERS[name](provider)
     genops.auto_instrument(team="search", project="shop", environment="test", ledger={"enabled": False})
-    if order == "genops-first":
+    if order != "peers-first":
         for name in chosen:
             PEERS[name](provider)
     entries, runtime = Entries(), current_runtime()
@@ -243,15 +248,25 @@ def main() -> None:
     install_runtime(replace(runtime, sinks=(entries,)))
     recordings = load_recordings(RECORDINGS)
     with ReplayServer(choose=lambda received: server.exchanges[0], unique_ids=True) as server:
-        for name in calls:
-            _, call, whole, streams = CALLS[name]
-            for streamed in (False, True):
-                pattern = streams if streamed else whole
-                server.play(next(each for each in recordings if fnmatch(each.id, pattern) and each.status < 400))
-                for asynchronous in (False, True):
-                    server.requests.clear()
-                    mode = ("stream" if streamed else "call") + ("-async" if asynchronous else "")
-                    print(json.dumps(_one(call, server, mode, name, entries, exporter, streamed, asynchronous)))
+
+        def each(left: str = "") -> None:
+            for name in calls:
+                _, call, whole, streams = CALLS[name]
+                for streamed in (False, True):
+                    pattern = streams if streamed else whole
+                    server.play(next(one for one in recordings if fnmatch(one.id, pattern) and one.status < 400))
+                    for asynchronous in (False, True):
+                        server.requests.clear()
+                        mode = left + ("stream" if streamed else "call") + ("-async" if asynchronous else "")
+                        print(json.dumps(_one(call, server, mode, name, entries, exporter, streamed, asynchronous)))
+
+        each()
+        for name in chosen if order == "leaving" else ():
+            PEERS[name](None)
+            each(f"without-{name}-")
+        if order == "leaving":
+            genops.uninstrument()
+            each("ungoverned-")
 
 
 def _provider(exporter: Any, chosen: list[str], sampled: bool) -> Any:

@@ -107,7 +107,7 @@ class ForeignSpans:
         _book(runtime, span, told)
 
     def _was_booked(self, since_ns: int, model: str) -> bool:
-        """Whether a call asking for `model`, or answered by it, was booked since a span began; a version may follow it."""
+        """Whether a call that asked for `model`, or was answered by it, was booked since; a version may follow it."""
         return any(
             began >= since_ns and (booked.startswith(model) or model.startswith(booked))
             for began, booked in self._booked
