@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 
 import litellm
-from genops.providers.litellm import instrument_litellm
 
 import genops
+from genops.providers.litellm import instrument_litellm
 
 SMALL = "openai/gpt-4o-mini"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import litellm
-from genops.providers.litellm import create_litellm_cost_context
 
 import genops
 from genops.core.ledger import LedgerEntry
+from genops.providers.litellm import create_litellm_cost_context
 
 SMALL = "openai/gpt-4o-mini"
 

@@ -26,13 +26,6 @@ def ask(router: litellm.Router) -> None:
     print(f"LiteLLM says {litellm.completion_cost(response):.9f} USD")
 
 
-def embed() -> None:
-    found = litellm.embedding(
-        model="openai/text-embedding-3-small", input=["red shoes", "rain coat"], encoding_format="float"
-    )
-    print(f"{len(found.data)} vectors")
-
-
 def show(entry: LedgerEntry) -> None:
     """One entry: who bills, how it ended, and every meter that was billed."""
     meters = ", ".join(f"{meter} {quantity}" for meter, quantity in entry.usage.items()) or "nothing"
@@ -43,7 +36,6 @@ def main() -> None:
     genops.auto_instrument(team="logistics", project="helpdesk", environment="development")
     with genops.track("morning", feature="planning") as block:
         ask(make_router())
-        embed()
 
     for entry in block.cost.entries:
         show(entry)

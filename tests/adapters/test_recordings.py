@@ -11,13 +11,14 @@ from tests.adapters.drivers import DRIVERS, drive
 from tests.adapters.expected import Consumed, consumed
 
 from genops.core.ledger import LedgerEntry, Outcome
-from genops.providers._engine.registry import BUILT_IN
+from genops.providers._engine.registry import statuses
 from genops.testing.capture import capture
 from genops.testing.conformance import check
 from genops.testing.replay import Exchange, ReplayServer, load_recordings
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # recordings name models and settings of long ago
 
+INSTALLED = [each.name for each in statuses() if each.problem is None]
 EXCHANGES = [each for each in load_recordings(RECORDINGS) if (each.provider, each.api) in DRIVERS]
 
 
@@ -40,7 +41,7 @@ def test_recorded_exchange_is_booked_once_with_the_vendors_figures(exchange: Exc
     failure: Exception | None = None
     with (
         ReplayServer([exchange], choose=lambda received: exchange) as server,
-        capture(adapters=BUILT_IN) as captured,
+        capture(adapters=INSTALLED) as captured,
         genops.attribution(team="search", project="shop", environment="test"),
     ):
         try:

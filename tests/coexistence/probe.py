@@ -211,6 +211,21 @@ def _litellm(url: str, *, asynchronous: bool, streamed: bool) -> Any:
     return list(result) if streamed else result
 
 
+def _litellm_anthropic(url: str, *, asynchronous: bool, streamed: bool) -> Any:
+    """A provider that LiteLLM calls without an SDK."""
+    litellm = importlib.import_module("litellm")
+    arguments = {"model": "anthropic/claude-sonnet-4-5", "messages": SAY, "api_base": url, "stream": streamed}
+    if asynchronous:
+
+        async def ask() -> Any:
+            result = await litellm.acompletion(**arguments, max_tokens=100)
+            return [chunk async for chunk in result] if streamed else result
+
+        return LOOP.run_until_complete(ask())
+    result = litellm.completion(**arguments, max_tokens=100)
+    return list(result) if streamed else result
+
+
 CALLS: dict[str, tuple[str, Callable[..., Any], str, str]] = {
     "openai": ("openai", _openai, "openai-chat-once-0b39ae08eb", "openai-chat-stream-2466337cc2"),
     "anthropic": ("anthropic", _anthropic, "anthropic-messages-once-6189d53076", "anthropic-messages-stream-*"),
@@ -221,6 +236,12 @@ CALLS: dict[str, tuple[str, Callable[..., Any], str, str]] = {
         "google_genai-streamgeneratecontent-stream-03*",
     ),
     "langchain": ("langchain_openai", _langchain, "openai-chat-once-0b39ae08eb", "openai-chat-stream-2466337cc2"),
+    "litellm-anthropic": (
+        "litellm",
+        _litellm_anthropic,
+        "anthropic-messages-once-6189d53076",
+        "anthropic-messages-stream-*",
+    ),
     "litellm": ("litellm", _litellm, "openai-chat-once-0b39ae08eb", "openai-chat-stream-2466337cc2"),
 }
 

@@ -230,7 +230,7 @@ class Frame:
             return None
         reading = reading or _SILENT
         if self.child_accounted or self._is_duplicate(reading):
-            self._give_back()
+            self.give_back()
             self.runtime.telemetry.finish_mirror(self, outcome, error_type)
             return None
         reading, cost = self._price(reading, executed, generated_characters)
@@ -238,7 +238,7 @@ class Frame:
         if executed:
             self._charge(reading, cost)
         else:
-            self._give_back()
+            self.give_back()
         self._publish(self.entry)
         return self.entry
 
@@ -255,7 +255,8 @@ class Frame:
                 tokens = usage.input_tokens or 0, usage.output_tokens or 0
                 self.runtime.habits.observe(self.plan.kind, self.input_estimate, *tokens)
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Return what was reserved: nothing was consumed, or a call inside this one reserves and books."""
         if self.runtime.account is not None and self.reservation is not None:
             self.runtime.account.release(self.reservation)
 

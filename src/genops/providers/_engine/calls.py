@@ -19,7 +19,16 @@ from genops.core.frame import CURRENT, CallFacts, Frame, open_frame
 from genops.core.runtime import Runtime, current_runtime
 from genops.providers._engine.batches import BatchSink
 from genops.providers._engine.meters import ResponseProxy, settle_error, settle_response, stream_over
-from genops.providers._engine.requests import Place, biller_of, laid_over, model_of, named, parameters_of, place_of
+from genops.providers._engine.requests import (
+    Place,
+    biller_of,
+    laid_over,
+    model_of,
+    named,
+    parameters_of,
+    place_of,
+    routed,
+)
 from genops.providers._engine.spec import Adapter, Call, Shape
 from genops.providers._engine.stepping import Active, Step, Stepped
 from genops.providers._engine.streams import ManagerProxy, StreamProxy
@@ -156,10 +165,16 @@ class GovernedCall:
         method: Any,
     ) -> Frame | None:
         """Open the call. `method` is the vendor's, which takes the arguments."""
-        place = place_of(self.adapter, instance)
         model = model_of(self.call.model, instance, kwargs)
+        if self.adapter.routed:
+            place, model = routed(self.adapter, model, kwargs)
+        else:
+            place = place_of(self.adapter, instance)
         facts = self.facts(place, model, self.call.streamed or kwargs.get("stream") is True)
         limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
+        outer = CURRENT.get()
+        if isinstance(outer, Frame) and outer.entry is None:
+            outer.give_back()  # a router called us: what it reserved is what we are about to
         frame = open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
         frame.mirrored = self.mirrored
         return frame
@@ -194,7 +209,8 @@ class GovernedCall:
 
     def _ask_for_usage(self, frame: Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Have the stream report usage, unless the application said whether it should."""
-        if frame.facts.provider not in self.adapter.usage_option_providers or _reads_raw_body(kwargs):
+        accepting = self.adapter.usage_option_providers
+        if (frame.facts.provider not in accepting and "*" not in accepting) or _reads_raw_body(kwargs):
             return kwargs
         option, _, key = str(self.call.usage_option).partition(".")
         given = kwargs.get(option)

@@ -98,13 +98,15 @@ class StreamReader:
             delta = part.get("delta")
             if delta is not None:
                 part = delta if type(delta) is dict else delta.__dict__
-            text = part.get("content") or part.get("text")
+            text = part.get("content") or part.get("text") or part.get("reasoning_content") or part.get("reasoning")
             if text:
                 self.text_length += len(text)
             elif part.get("tool_calls"):
                 self._count_tool_calls(part["tool_calls"])
         usage = fields.get("usage")
         extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
+        if usage is None and extra:
+            usage = extra.get("usage")  # where LiteLLM puts it
         if usage is None and fields.get("x_groq") is None and (not extra or _RUNNING.isdisjoint(extra)):
             return False
         self._note(usage, fields_of(chunk))

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 from genops.core.frame import CallFacts
 from genops.core.usage import Reading, Usage
 
-__all__ = ["Said", "is_inference", "said", "watches_frameworks", "watches_models"]
+__all__ = [
+    "Said",
+    "is_inference",
+    "provider_named",
+    "provider_of_model",
+    "said",
+    "watches_frameworks",
+    "watches_models",
+]
 
 _JSON = "langfuse.observation.usage_details"
 
@@ -108,13 +116,21 @@ def _counts_apart(scope: str, attributes: Mapping[str, Any]) -> bool:
 
 def _provider(attributes: Mapping[str, Any]) -> str | None:
     name = _text("provider", attributes)
-    if name is None:  # Langfuse does not say; the model's name does, for those of OpenAI and Anthropic
-        model = _text("request_model", attributes) or ""
-        if model.startswith("claude"):
-            return "anthropic"
-        return "openai" if model.startswith(("gpt-", "o1", "o3", "o4", "text-embedding")) else None
+    # Langfuse does not say; the name of a model does, for those of OpenAI and Anthropic.
+    return provider_named(name) if name is not None else provider_of_model(_text("request_model", attributes) or "")
+
+
+def provider_named(name: str) -> str:
+    """The provider that others call `name`."""
     known: str = _table()["providers"].get(name.lower(), name.lower())
     return known
+
+
+def provider_of_model(model: str) -> str | None:
+    """Whose a model is, as far as its name says; None if it does not."""
+    if model.startswith("claude"):
+        return "anthropic"
+    return "openai" if model.startswith(("gpt-", "o1", "o3", "o4", "text-embedding")) else None
 
 
 def _find(fact: str, attributes: Mapping[str, Any]) -> Any:

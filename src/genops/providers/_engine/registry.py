@@ -34,7 +34,7 @@ __all__ = [
 
 BUILT_IN = (
     *("openai", "anthropic", "gemini", "bedrock", "mistral", "cohere", "groq", "together", "ollama", "watsonx"),
-    *("huggingface",),
+    *("huggingface", "litellm"),
 )
 ENTRY_POINTS = "genops.adapters"
 

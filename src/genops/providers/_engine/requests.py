@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from genops.providers._engine.dialects import provider_named, provider_of_model
 from genops.providers._engine.reading import provider_of, region_of
 from genops.providers._engine.spec import Adapter
 
-__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of"]
+__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of", "routed"]
 
 _KEPT = 256  # addresses
 Address = tuple[str | None, int | None]
@@ -111,6 +112,20 @@ def place_of(adapter: Adapter, instance: Any) -> Place:
     if adapter.region:
         region = _walk(instance, adapter.region)
     return host, port, provider, region if isinstance(region, str) else None
+
+
+def routed(adapter: Adapter, model: str | None, request: Mapping[str, Any]) -> tuple[Place, str | None]:
+    """Where a router sends a call, and the model as the provider calls it; `custom_llm_provider` names it apart."""
+    given = request.get("custom_llm_provider")
+    prefix, slash, rest = (model or "").partition("/")
+    if isinstance(given, str):
+        provider = provider_named(given)
+    elif slash:
+        provider, model = provider_named(prefix), rest
+    else:
+        provider = provider_of_model(model or "") or adapter.provider
+    host, port = _split(request["api_base"]) if isinstance(request.get("api_base"), str) else _NOWHERE
+    return (host, port, provider, None), model
 
 
 @lru_cache(maxsize=_KEPT)

@@ -102,13 +102,13 @@ class Package:
 class Adapter:
     """One vendor SDK: its calls, its package, its environment.
 
-    `ping` makes a call that costs nothing, for the live check of `validate_setup(live=True)`; it is given the vendor's
-    module. `usage_option_providers` accept `Call.usage_option`; elsewhere a stream without usage is estimated.
-    `address` is where the object called on keeps its base URL, a path of attributes; the first of `a|b` counts, and
-    `region` where it keeps the region. `billers` maps an attribute to the provider that sends the bill when it is set;
-    `{}` is its value.
-    `rebound` are functions of modules, bound to a client when the package is imported. `retries` are the methods in
-    which the SDK waits before it sends a request again.
+    `ping` makes a call that costs nothing, for the live check of `validate_setup(live=True)`; it is given the
+    vendor's module. `usage_option_providers` accept `Call.usage_option`, all of them if it is `*`; elsewhere a
+    stream without usage is estimated. `address` is where the object called on keeps its base URL, a path of
+    attributes; the first of `a|b` counts, and `region` where it keeps the region. `billers` maps an attribute to
+    the provider that sends the bill when it is set; `{}` is its value. `routed` says that the model's name leads to
+    the provider, as in `bedrock/anthropic.claude-3-haiku`. `rebound` are functions of modules, bound to a client
+    when the package is imported. `retries` are the methods in which the SDK waits before it sends a request again.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Adapter:
     address: str = "_client.base_url"
     region: str = ""
     billers: Mapping[str, str] = field(default_factory=dict)
+    routed: bool = False
     rebound: tuple[str, ...] = ()
     retries: tuple[str, ...] = ()
     ping: Callable[[Any], object] | None = None
