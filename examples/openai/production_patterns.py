@@ -15,7 +15,7 @@ RULES: dict[str, Any] = {  # a platform team would keep these in genops.yaml
         {
             "name": "drafts-on-the-small-model",
             "match": {"feature": "draft"},
-            "deny_models": [LARGE],
+            "deny_models": ["*" + LARGE.rpartition("/")[2]],  # whatever stands before its name
             "message": "a draft does not need the large model",
         },
     ],

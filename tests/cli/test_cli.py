@@ -112,3 +112,15 @@ def test_run_governs_a_program_without_touching_it(tmp_path: Path) -> None:
     result = _genops("run", "--", sys.executable, "-c", program, cwd=tmp_path)
 
     assert 7 == result.returncode, result.stderr
+
+
+def test_adapters_says_what_is_installed_patched_and_missing() -> None:
+    """Each adapter with its package; those that are here have all their methods patched."""
+    result = _genops("adapters", "--json")
+    rows = {row["adapter"]: row for row in json.loads(result.stdout)}
+
+    assert "patched" == rows["openai"]["state"]
+    assert [] == rows["openai"]["missing"]
+    assert "openai.resources.embeddings:Embeddings.create" in rows["openai"]["patched"]
+    assert {"not installed", "patched"} >= {row["state"] for row in rows.values()}
+    assert 0 == _genops("adapters", "--installed").returncode
