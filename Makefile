@@ -71,6 +71,7 @@ types: setup ## Types, strict
 generate: setup ## Names, prices, usage shapes, reference pages, examples and pages of the adapters
 	$(BIN)/python tools/build_usage_shapes.py
 	$(BIN)/python tools/build_dialects.py
+	$(BIN)/python tools/build_recordings_page.py
 	$(BIN)/python tools/build_redaction_rules.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/generate.py
@@ -79,6 +80,7 @@ generate: setup ## Names, prices, usage shapes, reference pages, examples and pa
 check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/build_usage_shapes.py --check
 	$(BIN)/python tools/build_dialects.py --check
+	$(BIN)/python tools/build_recordings_page.py --check
 	$(BIN)/python tools/build_redaction_rules.py --check
 	$(BIN)/python tools/build_prices.py --check
 	$(BIN)/python tools/generate.py --check
