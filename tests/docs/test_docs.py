@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from tests.examples.hosts import VARIABLES, provider
+from tests.examples.hosts import PYTHON, VARIABLES, provider
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
@@ -30,9 +30,12 @@ def _adapter(page: Path) -> str | None:
 def test_python_block_runs(page: Path, block: str, tmp_path: Path) -> None:
     """Every block is a program; those of an adapter's pages call its SDK, against replayed traffic."""
     adapter = _adapter(page)
+    python = PYTHON.get(adapter or "", Path(sys.executable))
+    if not python.exists():
+        pytest.skip(f"no {python}; make examples sets it up")
     with nullcontext() if adapter is None else provider(adapter, tmp_path) as environment:
         result = subprocess.run(
-            [sys.executable, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [python, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
     assert 0 == result.returncode, result.stderr

@@ -56,6 +56,11 @@ def _batches(module: str, requires: str = "") -> Call:
     )
 
 
+RETRIES = (
+    "anthropic._base_client:SyncAPIClient._sleep_for_retry",
+    "anthropic._base_client:AsyncAPIClient._sleep_for_retry",
+)
+
 ANTHROPIC = Adapter(
     name="anthropic",
     title="Anthropic",
@@ -66,6 +71,7 @@ ANTHROPIC = Adapter(
             name="ANTHROPIC_API_KEY", fix="export ANTHROPIC_API_KEY=...   (create one in the console under API keys)"
         ),
     ),
+    retries=RETRIES,
     ping=lambda anthropic: anthropic.Anthropic(max_retries=0, timeout=5).models.list(),
     calls=(
         _messages(MESSAGES, CREATE),

@@ -25,12 +25,18 @@ __all__ = [
 
 AUDIO = "groq.resources.audio"
 
+RETRIES = (
+    "groq._base_client:SyncAPIClient._sleep_for_retry",
+    "groq._base_client:AsyncAPIClient._sleep_for_retry",
+)
+
 GROQ = Adapter(
     name="groq",
     title="Groq",
     provider="groq",
     package=Package("groq", ">=0.13,<2"),
     env=(EnvVar(name="GROQ_API_KEY", fix="export GROQ_API_KEY=...   (create one in the console under API keys)"),),
+    retries=RETRIES,
     ping=lambda groq: groq.Groq(max_retries=0, timeout=5).models.list(),
     calls=(
         Call(

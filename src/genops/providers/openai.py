@@ -20,6 +20,11 @@ __all__ = ["OPENAI", "create_openai_cost_context", "instrument_openai", "print_v
 
 INCLUDE_USAGE = "stream_options.include_usage"
 
+RETRIES = (
+    "openai._base_client:SyncAPIClient._sleep_for_retry",
+    "openai._base_client:AsyncAPIClient._sleep_for_retry",
+)
+
 OPENAI = Adapter(
     name="openai",
     title="OpenAI",
@@ -28,6 +33,7 @@ OPENAI = Adapter(
     env=(EnvVar(name="OPENAI_API_KEY", fix="export OPENAI_API_KEY=...   (create one in the console under API keys)"),),
     # Hosts that accept `stream_options`; an unknown host counts as the adapter's own provider.
     usage_option_providers=frozenset({"openai", "azure.ai.openai", "groq", "together_ai", "fireworks", "openrouter"}),
+    retries=RETRIES,
     ping=lambda openai: openai.OpenAI(max_retries=0, timeout=5).models.list(),
     calls=(
         Call(

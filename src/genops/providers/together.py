@@ -44,6 +44,11 @@ def _both(name: str) -> tuple[str, str]:
     return f"{name}Resource.create", f"Async{name}Resource.create"
 
 
+RETRIES = (
+    "together._base_client:SyncAPIClient._sleep_for_retry",
+    "together._base_client:AsyncAPIClient._sleep_for_retry",
+)
+
 TOGETHER = Adapter(
     name="together",
     title="Together AI",
@@ -52,6 +57,7 @@ TOGETHER = Adapter(
     env=(EnvVar(name="TOGETHER_API_KEY", fix="export TOGETHER_API_KEY=...   (create one under Settings, API keys)"),),
     usage_option_providers=frozenset({"together_ai"}),
     address="_client.base_url",
+    retries=RETRIES,
     ping=lambda together: together.Together(max_retries=0, timeout=5).models.list(),
     calls=(
         _chat(module=f"{R}.chat.completions", methods=_both("Completions"), requires=">=2"),

@@ -18,6 +18,7 @@ from genops.core._suggest import did_you_mean
 from genops.core.errors import ConfigurationError, NotInstalled
 from genops.providers._engine.ordering import keep_in_order
 from genops.providers._engine.patching import Patches
+from genops.providers._engine.retries import count_retries
 from genops.providers._engine.spec import Adapter
 
 __all__ = [
@@ -100,6 +101,7 @@ def instrument(adapter: Adapter) -> Patches:
     """Switch one adapter on. Raises `NotInstalled` when its package is absent or out of range."""
     patches = patches_of(adapter)
     patches.install(adapter.package.check())
+    count_retries(adapter)
     _keep_in_order()
     return patches
 
