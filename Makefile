@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-coexistence coexistence-table examples conformance lint types generate check-generated bench docs changelog clean
+.PHONY: help setup demo test test-oldest test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ setup: .venv/.installed ## The virtual environment with everything
 demo: setup ## A governed application on real SDKs against replayed traffic
 	@$(BIN)/genops demo
 
-test: setup ## Every test
+test: setup test-collector ## Every test, of Python and of Go
 	$(BIN)/python -m pytest -n auto
 
 test-oldest: setup .venv-oldest/.installed ## The adapters against the oldest SDKs in range
@@ -55,6 +55,20 @@ coexistence-table: setup .venv-peers/newest/.installed .venv-peers/older/.instal
 	.venv-peers/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-peers/$*/bin/python -m pip install --quiet -r $< -e .
 	@touch $@
+
+collector: ## genops-collector, built by the official builder into collector/dist
+	@command -v go >/dev/null 2>&1 || { echo "Go 1.26 or later is needed and was not found.  fix: install it from go.dev/dl"; exit 1; }
+	cd collector && go tool -modfile=internal/tools/go.mod builder --config builder-config.yaml
+
+test-collector: ## The Go parts: vet, staticcheck, tests with the race detector; skipped without Go, never in CI
+	@if command -v go >/dev/null 2>&1; then $(MAKE) --no-print-directory .test-collector; \
+	elif [ -n "$$CI" ]; then echo "Go was not found, and CI never skips the Collector.  fix: install Go 1.26 or later"; exit 1; \
+	else echo "SKIPPED: the Go parts in collector/ were not tested, because Go was not found.  fix: install Go 1.26 or later"; fi
+
+.PHONY: .test-collector
+.test-collector:
+	cd collector && go vet ./... && go tool -modfile=internal/tools/go.mod staticcheck ./...
+	cd collector && go test -race ./...
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
 	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs

@@ -1,0 +1,9 @@
+package budgetextension
+
+import "go.opentelemetry.io/collector/component"
+
+type budgets struct {
+	component.StartFunc
+	component.ShutdownFunc
+	cfg *Config
+}
