@@ -89,7 +89,11 @@ def clause(match: Any) -> dict[str, Any]:
     key = {"Equals": "equals", "StartsWith": "starts_with", "EndsWith": "ends_with", "Contains": "contains"}.get(
         name, "regex"
     )
-    return {key: getattr(match, key)}
+    text = getattr(match, key)
+    # Go's regular expressions, which take linear time, know no lookahead.
+    if key == "regex" and text.startswith("^(?!") and text.endswith(")"):
+        return {"not": {"regex": f"^{text.removeprefix('^(?!').removesuffix(')')}"}}
+    return {key: text}
 
 
 def model(info: Any, patch: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def _fits(clause: Mapping[str, Any], name: str) -> bool:
         return any(_fits(part, name) for part in value)
     if kind == "and":
         return all(_fits(part, name) for part in value)
+    if kind == "not":
+        return not _fits(value, name)
     if kind == "equals":
         return bool(name == value.lower())
     if kind == "starts_with":
