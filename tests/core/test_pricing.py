@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -173,3 +175,18 @@ def test_a_hundred_thousand_tiny_calls_lose_nothing() -> None:
 
     assert isinstance(cost, Cost)
     assert Decimal("0.08") == sum((cost.amount for _ in range(100_000)), Decimal(0))
+
+
+def test_amount_that_a_provider_reports_has_twelve_places() -> None:
+    """Ledger entries hold 12 places, whoever states the amount."""
+    outcome = BOOK.price(Usage({"input": 1}), _query("gpt-5.4", reported_cost=Decimal("0.0123456789012345")))
+
+    assert isinstance(outcome, Cost)
+    assert Decimal("0.012345678901") == outcome.amount
+
+
+def test_cases_for_the_collector_are_those_of_this_price_book() -> None:
+    """spec/vectors/cost/agreement.json, which Go must agree with, is what Python computes today."""
+    tool = Path(__file__).parents[2] / "tools/build_price_vectors.py"
+
+    assert 0 == subprocess.run([sys.executable, str(tool), "--check"], check=False).returncode

@@ -125,3 +125,6 @@ func set(names ...string) map[string]bool {
 	}
 	return found
 }
+
+// Exactly is the quantity of an exact value that is not negative.
+func Exactly(value *big.Rat) Quantity { return ofRat(value) }

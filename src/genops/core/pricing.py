@@ -180,7 +180,7 @@ class PriceBook:
     def _reported(self, amount: Decimal, table: Cost | Unpriced, resolved: _Resolved) -> Cost:
         listed = table if isinstance(table, Cost) else None
         return Cost(
-            amount,
+            _rounded(amount),
             listed.list_amount if listed is not None else None,
             CostStatus.PROVIDER_REPORTED,
             CostSource.PROVIDER,
