@@ -1,0 +1,201 @@
+package attribution
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/suggest"
+)
+
+// Config says where the attribution of a call comes from. Lowest to highest: `default`, what the resource implies
+// (service.name, service.namespace, deployment.environment.name), genops.* on the resource, `from_baggage`,
+// `from_metadata`, other attributes of the span (`from_attributes`), genops.* on the span, `from_auth`.
+type Config struct {
+	// Default is the value of a field that nobody states. A wrong one attributes other people's calls.
+	Default map[string]string `mapstructure:"default"`
+	// FromAttributes maps a field to attributes of the span that say it, the first that is there.
+	FromAttributes map[string][]string `mapstructure:"from_attributes"`
+	// FromBaggage lists the fields taken from the `baggage` header; the receiver must have include_metadata: true.
+	FromBaggage []string `mapstructure:"from_baggage"`
+	// FromMetadata maps a field to the header that says it; without include_metadata: true it is never there.
+	FromMetadata map[string]string `mapstructure:"from_metadata"`
+	// FromAuth maps a field to an attribute of the authentication result. It goes before what a span claims; behind a
+	// persistent queue it is gone, so it must be read in the first pipeline.
+	FromAuth map[string]string `mapstructure:"from_auth"`
+}
+
+// DefaultFromAttributes are names that others use for the same facts.
+func DefaultFromAttributes() map[string][]string {
+	found := map[string][]string{}
+	for _, name := range Fields {
+		found[name] = []string{"traceloop.association.properties." + name}
+	}
+	found["session_id"] = append(found["session_id"], "gen_ai.conversation.id", "session.id")
+	return found
+}
+
+// Validate names the first field that is none.
+func (c *Config) Validate() error {
+	var names []string
+	for name := range c.Default {
+		names = append(names, name)
+	}
+	for name := range c.FromAttributes {
+		names = append(names, name)
+	}
+	for name := range c.FromMetadata {
+		names = append(names, name)
+	}
+	for name := range c.FromAuth {
+		names = append(names, name)
+	}
+	names = append(names, c.FromBaggage...)
+	slices.Sort(names)
+	for _, name := range names {
+		if Field(name) < 0 {
+			return fmt.Errorf("attribution: '%s' is no field.%s  fix: use %s", name,
+				suggest.DidYouMean(name, Fields[:]), strings.Join(Fields[:], ", "))
+		}
+	}
+	for field, value := range c.Default {
+		if Field(field) < required && IsPlaceholder(value) {
+			return fmt.Errorf("attribution: default: %s is '%s', a placeholder.  fix: leave it out", field, value)
+		}
+	}
+	return nil
+}
+
+// Resolver resolves attributions by one configuration. It is safe for concurrent use.
+type Resolver struct {
+	fallback   Attribution
+	others     [count][]string
+	baggage    [count]bool
+	metadata   [count]string
+	auth       [count]string
+	hasBaggage bool
+}
+
+// NewResolver compiles a configuration that is valid.
+func NewResolver(config *Config) *Resolver {
+	made := &Resolver{}
+	for name, value := range config.Default {
+		made.fallback.Set(Field(name), value)
+	}
+	for name, attributes := range config.FromAttributes {
+		made.others[Field(name)] = attributes
+	}
+	for _, name := range config.FromBaggage {
+		made.baggage[Field(name)], made.hasBaggage = true, true
+	}
+	for name, header := range config.FromMetadata {
+		made.metadata[Field(name)] = header
+	}
+	for name, attribute := range config.FromAuth {
+		made.auth[Field(name)] = attribute
+	}
+	return made
+}
+
+// Caller is what is known of who sent a batch, read once for all of it.
+type Caller struct{ said, proved Attribution }
+
+// Caller reads headers, baggage and the authentication result.
+func (r *Resolver) Caller(ctx context.Context) Caller {
+	info := client.FromContext(ctx)
+	var found Caller
+	if r.hasBaggage {
+		for _, header := range info.Metadata.Get("baggage") {
+			r.readBaggage(&found.said, header)
+		}
+	}
+	for field, header := range r.metadata {
+		if header == "" {
+			continue
+		}
+		if values := info.Metadata.Get(header); len(values) > 0 {
+			found.said.Set(field, values[0])
+		}
+	}
+	for field, name := range r.auth {
+		if name != "" && info.Auth != nil {
+			if text, ok := info.Auth.GetAttribute(name).(string); ok {
+				found.proved.Set(field, text)
+			}
+		}
+	}
+	return found
+}
+
+// The most of a header that is read: W3C baggage guarantees 8192 bytes for all entries together.
+const longestBaggage = 8192
+
+func (r *Resolver) readBaggage(into *Attribution, header string) {
+	if len(header) > longestBaggage {
+		return
+	}
+	for member := range strings.SplitSeq(header, ",") {
+		member, _, _ = strings.Cut(member, ";")
+		name, value, found := strings.Cut(member, "=")
+		if !found {
+			continue
+		}
+		field := slices.Index(Attributes[:], strings.TrimSpace(name))
+		if text, err := url.PathUnescape(strings.TrimSpace(value)); err == nil && field >= 0 && r.baggage[field] {
+			into.Set(field, text)
+		}
+	}
+}
+
+// Under is what holds for every span of a resource: defaults, the resource, and what the caller said.
+func (r *Resolver) Under(resource pcommon.Map, caller *Caller) Attribution {
+	found := r.fallback
+	found.implied(resource)
+	found.lay(resource, Attributes)
+	for field, value := range caller.said {
+		if value != "" {
+			found[field] = value
+		}
+	}
+	return found
+}
+
+// Span lays what a span says over what holds for its resource, and what the caller proved over both.
+func (r *Resolver) Span(under Attribution, span pcommon.Map, caller *Caller) Attribution {
+	for field, names := range r.others {
+		for _, name := range names {
+			if value, ok := span.Get(name); ok {
+				under.Set(field, textOf(value))
+				break
+			}
+		}
+	}
+	under.lay(span, Attributes)
+	for field, value := range caller.proved {
+		if value != "" {
+			under[field] = value
+		}
+	}
+	return under
+}
+
+// implied is what a resource says in OpenTelemetry's own names. An SDK names a service it knows nothing of
+// "unknown_service...".
+func (a *Attribution) implied(resource pcommon.Map) {
+	for _, each := range [...]struct {
+		name  string
+		field int
+	}{
+		{"service.name", Project}, {"service.namespace", Team},
+		{"deployment.environment", Environment}, {"deployment.environment.name", Environment},
+	} {
+		if value, ok := resource.Get(each.name); ok && !strings.HasPrefix(value.Str(), "unknown_service") {
+			a.Set(each.field, value.Str())
+		}
+	}
+}
