@@ -10,32 +10,44 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/genops-ai/genops/collector/internal/data"
+	"github.com/genops-ai/genops/collector/internal/globs"
 )
 
-// Call is one request to a model as a span tells it. Texts are empty where the span does not say.
-type Call struct {
-	Type          string // inference or embedding
-	Provider      string
-	RequestModel  string
-	ResponseModel string
-	ResponseID    string
-	ServiceTier   string
-	ServerAddress string
-	Tokens        Tokens
-}
+type fact uint8
 
-// Tokens are disjoint counts: Input is what no other input count covers.
-type Tokens struct {
-	Input, CacheRead, CacheWrite, CacheWrite1h, Output int64
-	Stated                                             bool // whether the span states any usage at all
-	OutputStated                                       bool
+const (
+	operation fact = iota
+	provider
+	requestModel
+	responseModel
+	responseID
+	serviceTier
+	serverAddress
+	input
+	output
+	cacheRead
+	cacheWrite
+	cacheWrite1h
+	facts
+)
+
+var factNames = [facts]string{
+	"operation", "provider", "request_model", "response_model", "response_id", "service_tier", "server_address",
+	"input", "output", "cache_read", "cache_write", "cache_write_1h",
 }
 
 type table struct {
 	Attributes     map[string][]string `json:"attributes"`
 	Operations     map[string]string   `json:"operations"`
 	ExclusiveInput [][2]string         `json:"exclusive_input"`
+	Frameworks     []string            `json:"frameworks"`
 	Providers      map[string]string   `json:"providers"`
+}
+
+// place is which fact an attribute tells, and how far behind other names of the same fact it stands.
+type place struct {
+	fact fact
+	rank uint8
 }
 
 var names = func() table {
@@ -46,14 +58,20 @@ var names = func() table {
 	return read
 }()
 
-// The names of each fact, looked up once.
-var (
-	operationNames = names.Attributes["operation"]
-	providerNames  = names.Attributes["provider"]
-	requestNames   = names.Attributes["request_model"]
-)
+var operationNames = names.Attributes[factNames[operation]]
 
-// Type is what kind of request a span stands for: inference, embedding, or "" for what is no request. It allocates nothing.
+var places = func() map[string]place {
+	found := map[string]place{}
+	for i, name := range factNames {
+		for rank, attribute := range names.Attributes[name] {
+			found[attribute] = place{fact(i), uint8(rank)}
+		}
+	}
+	return found
+}()
+
+// Type is what kind of request a span stands for: inference, embedding, or "" for what is no request. It allocates
+// nothing.
 func Type(attributes pcommon.Map) string {
 	for _, name := range operationNames {
 		if value, ok := attributes.Get(name); ok {
@@ -63,12 +81,16 @@ func Type(attributes pcommon.Map) string {
 	return ""
 }
 
-// Provider is who sends the bill, as far as the attributes say; "" if they do not.
-func Provider(attributes pcommon.Map) string {
-	if name := text(attributes, providerNames); name != "" {
-		return ProviderNamed(name)
+// IsFramework is whether an instrumentation of that scope writes spans of what a framework does: they need not be
+// above those of the calls that the framework makes.
+func IsFramework(scope string) bool {
+	scope = strings.ToLower(scope)
+	for _, part := range names.Frameworks {
+		if strings.Contains(scope, part) {
+			return true
+		}
 	}
-	return ProviderOfModel(text(attributes, requestNames))
+	return false
 }
 
 // ProviderNamed is the provider that others call name.
@@ -100,11 +122,12 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 	return false
 }
 
-func text(attributes pcommon.Map, among []string) string {
-	for _, name := range among {
-		if value, ok := attributes.Get(name); ok && value.Type() == pcommon.ValueTypeStr && value.Str() != "" {
-			return value.Str()
+// countsApart is whether the input that a span states leaves the cached tokens out.
+func countsApart(scope, provider string) bool {
+	for _, each := range names.ExclusiveInput {
+		if provider == each[1] && globs.Match(each[0], scope) {
+			return true
 		}
 	}
-	return ""
+	return false
 }

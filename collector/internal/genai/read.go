@@ -1,0 +1,155 @@
+package genai
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// Call is one request to a model as a span tells it. Texts are empty where the span does not say.
+type Call struct {
+	Type          string // inference or embedding
+	Provider      string // who sends the bill
+	RequestModel  string
+	ResponseModel string
+	ResponseID    string
+	ServiceTier   string
+	ServerAddress string
+	Tokens        Tokens
+	// Malformed says which count is none, and what is there: "gen_ai.usage.input_tokens is -5".
+	Malformed string
+}
+
+// Tokens are disjoint counts: Input is what no other count of input covers. Stated is whether there is any.
+type Tokens struct {
+	Input, CacheRead, CacheWrite, CacheWrite1h, Output int64
+	Stated, HasOutput                                  bool
+}
+
+const (
+	usageJSON    = "langfuse.observation.usage_details"
+	longestJSON  = 64 << 10
+	mostOneCalls = 1_000_000_000_000 // tokens: no request has a trillion of them
+)
+
+type reading struct {
+	values    [facts]pcommon.Value
+	ranks     [facts]uint8 // one more than the rank of the name that was found; 0 for nothing
+	malformed string
+}
+
+// Read is the call that a span stands for; false if it stands for none. The scope's name decides what input means.
+func Read(scope string, attributes pcommon.Map) (Call, bool) {
+	kind := Type(attributes)
+	if kind == "" {
+		return Call{}, false
+	}
+	var found reading
+	for name, value := range attributes.All() {
+		found.take(name, value)
+		if name == usageJSON && value.Type() == pcommon.ValueTypeStr {
+			found.spread(value.Str())
+		}
+	}
+	call := Call{
+		Type: kind, RequestModel: found.text(requestModel), ResponseModel: found.text(responseModel),
+		ResponseID: found.text(responseID), ServiceTier: found.text(serviceTier), ServerAddress: found.text(serverAddress),
+	}
+	// Langfuse does not say whose a model is; its name does, for those of OpenAI and Anthropic.
+	if name := found.text(provider); name != "" {
+		call.Provider = ProviderNamed(name)
+	} else {
+		call.Provider = ProviderOfModel(call.RequestModel)
+	}
+	call.Tokens = found.tokens(countsApart(scope, call.Provider))
+	call.Malformed = found.malformed
+	return call, true
+}
+
+func (r *reading) take(name string, value pcommon.Value) {
+	at, ok := places[name]
+	if ok && (r.ranks[at.fact] == 0 || at.rank+1 < r.ranks[at.fact]) {
+		r.values[at.fact], r.ranks[at.fact] = value, at.rank+1
+	}
+}
+
+// spread reads usage that is kept as JSON.
+func (r *reading) spread(text string) {
+	if len(text) > longestJSON {
+		r.malformed = usageJSON + " is too long"
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.UseNumber()
+	var details map[string]json.Number
+	if decoder.Decode(&details) != nil {
+		r.malformed = usageJSON + " is no JSON of counts"
+		return
+	}
+	for name, amount := range details {
+		value := pcommon.NewValueStr(amount.String())
+		if whole, err := amount.Int64(); err == nil {
+			value = pcommon.NewValueInt(whole)
+		}
+		r.take(usageJSON+"."+name, value)
+	}
+}
+
+func (r *reading) text(which fact) string {
+	if r.ranks[which] == 0 || r.values[which].Type() != pcommon.ValueTypeStr {
+		return ""
+	}
+	return r.values[which].Str()
+}
+
+func (r *reading) tokens(apart bool) Tokens {
+	total, hasInput := r.count(input)
+	out, hasOutput := r.count(output)
+	found := Tokens{Output: out, HasOutput: hasOutput, Stated: hasInput || hasOutput}
+	found.CacheRead, _ = r.count(cacheRead)
+	found.CacheWrite1h, _ = r.count(cacheWrite1h)
+	written, _ := r.count(cacheWrite)
+	found.CacheWrite = max(written-found.CacheWrite1h, 0)
+	if !apart {
+		total -= found.CacheRead + found.CacheWrite + found.CacheWrite1h
+	}
+	found.Input = max(total, 0)
+	return found
+}
+
+// count is a count of tokens; false where none is stated. What is no count is not taken for one.
+func (r *reading) count(which fact) (int64, bool) {
+	if r.ranks[which] == 0 {
+		return 0, false
+	}
+	value := r.values[which]
+	switch value.Type() {
+	case pcommon.ValueTypeInt:
+		if whole := value.Int(); whole >= 0 && whole <= mostOneCalls {
+			return whole, true
+		}
+	case pcommon.ValueTypeDouble:
+		if amount := value.Double(); amount >= 0 && amount <= mostOneCalls {
+			return int64(math.Trunc(amount)), true
+		}
+	default:
+	}
+	name := names.Attributes[factNames[which]][r.ranks[which]-1]
+	r.malformed = name + " is " + shown(value) + ", no count of tokens"
+	return 0, false
+}
+
+func shown(value pcommon.Value) string {
+	const longest = 40
+	text := value.AsString()
+	if value.Type() == pcommon.ValueTypeStr {
+		text = strconv.Quote(text)
+	}
+	if len(text) > longest {
+		text = text[:longest] + "..."
+	}
+	return text
+}
