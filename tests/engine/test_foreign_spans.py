@@ -140,6 +140,7 @@ def test_dialects_say_the_same(case: dict[str, Any]) -> None:
         "response_id": told.reading.response_id,
         "service_tier": told.reading.service_tier,
         "server_address": told.facts.server_address,
+        "region": told.facts.region,
         "usage": dict(told.reading.usage.quantities),
     }
     assert case["expect"] == {name: value for name, value in facts.items() if value is not None}

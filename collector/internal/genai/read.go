@@ -7,6 +7,9 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/pricing"
+	"github.com/genops-ai/genops/collector/internal/usage"
 )
 
 // Call is one request to a model as a span tells it. Texts are empty where the span does not say.
@@ -18,6 +21,7 @@ type Call struct {
 	ResponseID    string
 	ServiceTier   string
 	ServerAddress string
+	Region        string // where the host says that it runs
 	Tokens        Tokens
 	// Malformed says which count is none, and what is there: "gen_ai.usage.input_tokens is -5".
 	Malformed string
@@ -64,7 +68,14 @@ func Read(scope string, attributes pcommon.Map) (Call, bool) {
 	} else {
 		call.Provider = ProviderOfModel(call.RequestModel)
 	}
-	call.Tokens = found.tokens(countsApart(scope, call.Provider))
+	apart := countsApart(scope, call.Provider)
+	if call.ServerAddress != "" {
+		var biller string
+		if biller, call.Region = usage.ProviderOfHost(call.ServerAddress); biller != "" {
+			call.Provider = biller
+		}
+	}
+	call.Tokens = found.tokens(apart)
 	call.Malformed = found.malformed
 	return call, true
 }
@@ -152,4 +163,27 @@ func shown(value pcommon.Value) string {
 		text = text[:longest] + "..."
 	}
 	return text
+}
+
+// Usage is what the call used, in the meters of the price book.
+func (c *Call) Usage() pricing.Usage {
+	made := pricing.NewUsage()
+	if !c.Tokens.Stated {
+		return made
+	}
+	made.Meters = make([]pricing.Used, 0, 5)
+	for _, each := range [...]struct {
+		meter string
+		count int64
+		stays bool
+	}{
+		{"input", c.Tokens.Input, true}, {"cache_read", c.Tokens.CacheRead, false},
+		{"cache_write", c.Tokens.CacheWrite, false}, {"cache_write_1h", c.Tokens.CacheWrite1h, false},
+		{"output", c.Tokens.Output, c.Tokens.HasOutput},
+	} {
+		if each.count != 0 || each.stays {
+			made.Meters = append(made.Meters, pricing.Used{Meter: each.meter, Quantity: pricing.Whole(each.count)})
+		}
+	}
+	return made
 }

@@ -76,7 +76,7 @@ func told(call *Call) map[string]any {
 	found := map[string]any{"type": call.Type, "provider": call.Provider, "usage": usage}
 	for name, value := range map[string]string{
 		"request_model": call.RequestModel, "response_model": call.ResponseModel, "response_id": call.ResponseID,
-		"service_tier": call.ServiceTier, "server_address": call.ServerAddress,
+		"service_tier": call.ServiceTier, "server_address": call.ServerAddress, "region": call.Region,
 	} {
 		if value != "" {
 			found[name] = value

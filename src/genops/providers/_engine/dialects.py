@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from genops.core.frame import CallFacts
 from genops.core.usage import Reading, Usage
+from genops.providers._engine.reading import provider_of, region_of
 
 __all__ = [
     "Said",
@@ -65,14 +66,16 @@ def said(scope: str, attributes: Mapping[str, Any]) -> Said | None:
     provider = _provider(given)
     if usage is None or kind is None or provider is None:
         return None
+    host = _text("server_address", given)
     facts = CallFacts(
-        provider=provider,
+        provider=provider if host is None else provider_of(host, provider),
         api="span",
         operation="embeddings" if kind == "embedding" else "chat",
         operation_type=kind,
         operation_name=f"span.{kind}",
         request_model=_text("request_model", given),
-        server_address=_text("server_address", given),
+        server_address=host,
+        region=None if host is None else region_of(host),
     )
     reading = Reading(
         usage=usage,

@@ -1,0 +1,125 @@
+package costprocessor
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/attribution"
+	"github.com/genops-ai/genops/collector/internal/genai"
+	"github.com/genops-ai/genops/collector/internal/pricing"
+	"github.com/genops-ai/genops/collector/internal/semconv"
+)
+
+const mostAttributes = 24 // that are put on a call
+
+// origin is what identifies a call, and when it began.
+type origin struct {
+	id string
+	at pcommon.Timestamp
+}
+
+// stamp prices a call and writes down what it costs, for whom; the answer is the status.
+func (p *costProcessor) stamp(attributes pcommon.Map, call *genai.Call, who attribution.Attribution, from origin) string {
+	tenant := who[p.tenantBy]
+	if own, ok := p.defaults[tenant]; ok {
+		for field, value := range own {
+			if who[field] == "" {
+				who[field] = value
+			}
+		}
+	}
+	used := call.Usage()
+	query := pricing.Query{
+		Provider: call.Provider, At: from.at.AsTime(), RequestModel: call.RequestModel,
+		ResponseModel: call.ResponseModel, ServiceTier: call.ServiceTier, Region: call.Region,
+	}
+	book := p.books.Load().of(tenant)
+	price := pricing.Price{Status: pricing.Unpriced, Reason: call.Malformed, Version: book.Version()}
+	if call.Malformed == "" {
+		price = book.Price(&used, &query)
+	}
+	attributes.EnsureCapacity(attributes.Len() + mostAttributes)
+	attributes.PutStr(semconv.GenopsCallID, from.id)
+	attributes.PutStr(semconv.GenopsCostRole, "account")
+	attributes.PutStr(semconv.GenopsOperationType, call.Type)
+	who.Put(attributes)
+	putUsage(attributes, &used)
+	putPrice(attributes, &price, query.Provider)
+	return price.Status
+}
+
+func putUsage(attributes pcommon.Map, used *pricing.Usage) {
+	if input, output := used.Tokens(); input >= 0 || output >= 0 {
+		attributes.PutInt(semconv.GenopsTokensInput, max(input, 0))
+		attributes.PutInt(semconv.GenopsTokensOutput, max(output, 0))
+	}
+	for i := range used.Meters {
+		attributes.PutStr(quantityNames[used.Meters[i].Meter], strconv.FormatInt(used.Meters[i].Quantity.Int(), 10))
+	}
+}
+
+var quantityNames = func() map[string]string {
+	made := map[string]string{}
+	for _, meter := range []string{"input", "cache_read", "cache_write", "cache_write_1h", "output"} {
+		made[meter] = semconv.GenopsUsageQuantity + "." + meter
+	}
+	return made
+}()
+
+func putPrice(attributes pcommon.Map, price *pricing.Price, provider string) {
+	attributes.PutStr(semconv.GenopsCostStatus, price.Status)
+	attributes.PutStr(semconv.GenopsCostProvider, provider)
+	attributes.PutStr(semconv.GenopsCostPriceDataVersion, price.Version)
+	if price.Status == pricing.Unpriced {
+		attributes.PutStr(semconv.GenopsCostUnpricedReason, price.Reason)
+		return
+	}
+	exact := price.Amount.String()
+	attributes.PutStr(semconv.GenopsCostSource, "span")
+	attributes.PutDouble(semconv.GenopsCostTotal, price.Amount.Float())
+	attributes.PutStr(semconv.GenopsLedgerCost, exact)
+	attributes.PutStr(semconv.GenopsCostCurrency, pricing.Currency)
+	attributes.PutStr(semconv.GenopsCostModel, price.Model)
+	if price.HasList && price.List != price.Amount {
+		attributes.PutDouble(semconv.GenopsCostList, price.List.Float())
+		attributes.PutStr(semconv.GenopsLedgerListCost, price.List.String())
+	}
+	if len(price.Missing) > 0 {
+		missing := attributes.PutEmptySlice(semconv.GenopsCostMissingMeters)
+		for _, meter := range price.Missing {
+			missing.AppendEmpty().SetStr(meter)
+		}
+	}
+}
+
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford's base 32
+
+// callID always belongs to the span, so that a batch that is sent again is the same calls. It has the form of an SDK's:
+// 26 characters of 128 bits.
+func callID(trace pcommon.TraceID, span pcommon.SpanID) string {
+	var named [49]byte
+	hex.Encode(named[:], trace[:])
+	named[32] = '/'
+	hex.Encode(named[33:], span[:])
+	digest := sha256.Sum256(named[:])
+	var text [26]byte
+	for i := range text {
+		text[i] = alphabet[bitsAt(digest[:16], 5*i-2)]
+	}
+	return string(text[:])
+}
+
+// bitsAt are five bits of 128, which begin two bits before the first.
+func bitsAt(digest []byte, from int) byte {
+	var found byte
+	for bit := from; bit < from+5; bit++ {
+		found <<= 1
+		if bit >= 0 {
+			found |= digest[bit/8] >> (7 - bit%8) & 1
+		}
+	}
+	return found
+}
