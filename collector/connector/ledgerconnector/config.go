@@ -1,11 +1,63 @@
 package ledgerconnector
 
-import "go.opentelemetry.io/collector/component"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/genops-ai/genops/collector/internal/suggest"
+)
 
 // Config is what a user writes under `genops_ledger`.
-type Config struct{}
+type Config struct {
+	// Dimensions are what metrics are kept apart by. Each one multiplies the series; calls beyond SeriesLimit are added
+	// to one overflow series, so sums stay right and the breakdown does not.
+	Dimensions []string `mapstructure:"dimensions"`
+	// SeriesLimit is the most combinations of dimensions in one interval.
+	SeriesLimit int `mapstructure:"series_limit"`
+	// FlushInterval is how often metrics are sent. What was not sent is lost with the process; the log records are not.
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// Remembered is how many calls are recognised when they come again. Beyond it a batch that is sent again late is
+	// added to the metrics twice; log records carry the call's id and can always be told apart.
+	Remembered int `mapstructure:"remembered_calls"`
+
+	_ struct{}
+}
 
 var _ component.Config = (*Config)(nil)
 
+const (
+	defaultSeries     = 2000
+	defaultFlush      = 15 * time.Second
+	defaultRemembered = 200_000
+)
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Dimensions: slices.Clone(dimensionNames), SeriesLimit: defaultSeries, FlushInterval: defaultFlush,
+		Remembered: defaultRemembered,
+	}
+}
+
 // Validate names the first setting that cannot work, and what to write in its place.
-func (*Config) Validate() error { return nil }
+func (c *Config) Validate() error {
+	for _, name := range c.Dimensions {
+		if !slices.Contains(dimensionNames, name) {
+			return fmt.Errorf("dimensions: '%s' is none.%s  fix: use %s", name,
+				suggest.DidYouMean(name, dimensionNames), strings.Join(dimensionNames, ", "))
+		}
+	}
+	if c.SeriesLimit < 1 {
+		return fmt.Errorf("series_limit is %d.  fix: series_limit: 2000", c.SeriesLimit)
+	}
+	if c.FlushInterval <= 0 {
+		return fmt.Errorf("flush_interval is %s.  fix: flush_interval: 15s", c.FlushInterval)
+	}
+	if c.Remembered < 1 {
+		return fmt.Errorf("remembered_calls is %d.  fix: remembered_calls: 200000", c.Remembered)
+	}
+	return nil
+}

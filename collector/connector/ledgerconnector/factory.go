@@ -2,6 +2,7 @@ package ledgerconnector
 
 import (
 	"context"
+	"fmt"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -14,16 +15,24 @@ import (
 func NewFactory() connector.Factory {
 	return connector.NewFactory(
 		metadata.Type,
-		func() component.Config { return &Config{} },
+		createDefaultConfig,
 		connector.WithTracesToLogs(createTracesToLogs, metadata.TracesToLogsStability),
 		connector.WithTracesToMetrics(createTracesToMetrics, metadata.TracesToMetricsStability),
 	)
 }
 
-func createTracesToLogs(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Logs) (connector.Traces, error) {
-	return &toLogs{cfg: cfg.(*Config), next: next}, nil
+func createTracesToLogs(_ context.Context, set connector.Settings, _ component.Config, next consumer.Logs) (connector.Traces, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("own metrics: %w", err)
+	}
+	return &toLogs{next: next, telemetry: telemetry, version: set.BuildInfo.Version}, nil
 }
 
-func createTracesToMetrics(_ context.Context, _ connector.Settings, cfg component.Config, next consumer.Metrics) (connector.Traces, error) {
-	return &toMetrics{cfg: cfg.(*Config), next: next}, nil
+func createTracesToMetrics(_ context.Context, set connector.Settings, cfg component.Config, next consumer.Metrics) (connector.Traces, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("own metrics: %w", err)
+	}
+	return newToMetrics(cfg.(*Config), set, telemetry, next), nil
 }
