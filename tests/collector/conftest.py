@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ BUILD_S = 1200
 
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """genops-collector, built if it is not there or older than its sources; without Go the tests are skipped, loudly."""
+    """genops-collector, built if it is not there or older than its sources; skipped without Go, loudly."""
     with (Path(tmp_path_factory.getbasetemp()).parent / "collector.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not DIST.exists() or DIST.stat().st_mtime < _newest_source():
@@ -51,8 +51,8 @@ def free_port() -> int:
 class Collector:
     """One running Collector, with what it writes."""
 
-    def __init__(self, binary: Path, config: Path, out: Path, **environment: str) -> None:
-        self._command = [str(binary), "--config", str(config)]
+    def __init__(self, binary: Path, configs: Sequence[Path], out: Path, **environment: str) -> None:
+        self._command = [str(binary), *(f"--config={config}" for config in configs)]
         self.out, self.port = out, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = os.environ | {
@@ -92,13 +92,13 @@ class Collector:
 
     def spans(self) -> list[dict[str, Any]]:
         """Every span it wrote, attributes as a dictionary, with the name of its scope."""
-        found = []
-        for line in _lines(self.out / "spans.jsonl"):
-            for resource in line.get("resourceSpans", ()):
-                for scope in resource["scopeSpans"]:
-                    for span in scope["spans"]:
-                        found.append(span | {"attributes": plain(span), "scope": scope.get("scope", {}).get("name")})
-        return found
+        return [
+            span | {"attributes": plain(span), "scope": scope.get("scope", {}).get("name")}
+            for line in _lines(self.out / "spans.jsonl")
+            for resource in line.get("resourceSpans", ())
+            for scope in resource["scopeSpans"]
+            for span in scope["spans"]
+        ]
 
     def ledger(self) -> list[dict[str, Any]]:
         """The attributes of every ledger event it wrote."""
@@ -156,10 +156,9 @@ def collector(binary: Path, tmp_path: Path) -> Iterator[Callable[..., Collector]
     started: list[Collector] = []
 
     def start(config: str | Path = "quickstart.yaml", **environment: str) -> Collector:
-        path = ROOT / "deploy/collector" / config
         out = tmp_path / f"out{len(started)}"
         out.mkdir()
-        started.append(Collector(binary, path, out, **environment))
+        started.append(Collector(binary, [ROOT / "deploy/collector" / config], out, **environment))
         return started[-1]
 
     yield start

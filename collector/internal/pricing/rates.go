@@ -177,7 +177,7 @@ func unit(name string) ([]string, int64, error) {
 		}
 	}
 	return nil, 0, fmt.Errorf("custom_rates: unknown unit '%s'.  "+
-		"fix: use compute_hour, 1m_tokens, input_1m_tokens, output_1m_tokens, cache_read_1m_tokens, requests, ...", name)
+		"fix: use compute_hour, 1m_tokens, input_1m_tokens, output_1m_tokens, cache_read_1m_tokens, requests or another meter", name)
 }
 
 func percentOff(entry any) (discount, error) {

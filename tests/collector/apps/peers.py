@@ -38,7 +38,7 @@ def main(peers: str, url: str) -> None:
         with ReplayServer() as server:
             server.play(exchange)
             call(server.url, exchange.path.endswith("/messages"), exchange.request)
-        print(json.dumps({"path": exchange.path, "model": exchange.request["model"], "streaming": exchange.streaming}))
+        sys.stdout.write(json.dumps({"path": exchange.path, "model": exchange.request["model"]}) + "\n")
     provider.shutdown()
 
 

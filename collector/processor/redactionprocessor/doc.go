@@ -1,4 +1,0 @@
-//go:generate go tool -modfile=../../internal/tools/go.mod mdatagen metadata.yaml
-
-// Package redactionprocessor takes personal data and secrets out of spans and logs.
-package redactionprocessor
