@@ -64,6 +64,14 @@ def _openai_like(client: Any, exchange: Exchange) -> Any:
     return _read(result) if request.get("stream") else result
 
 
+def _transcription(exchange: Exchange, url: str) -> Any:
+    openai = importlib.import_module("openai")
+    with openai.OpenAI(api_key="test", base_url=f"{url}/v1", max_retries=0) as client:
+        return client.audio.transcriptions.create(
+            file=("audio.wav", b"RIFF"), extra_headers={EXCHANGE_HEADER: exchange.id}, **exchange.request
+        )
+
+
 def _bare_request(exchange: Exchange) -> dict[str, Any]:
     """A request for an exchange of which only the answer was kept."""
     content = {"input": "Hi"} if exchange.api == "responses" else {"messages": [{"role": "user", "content": "Hi"}]}
@@ -165,6 +173,16 @@ def _gemini(exchange: Exchange, url: str) -> Any:
     if exchange.streaming:
         return _read(client.models.generate_content_stream(**arguments))
     return client.models.generate_content(**arguments)
+
+
+def _interactions(exchange: Exchange, url: str) -> Any:
+    from google import genai
+
+    client = genai.Client(api_key="test", http_options={"base_url": url, "headers": {EXCHANGE_HEADER: exchange.id}})
+    if not hasattr(client, "interactions"):
+        pytest.skip("this version of the SDK has no interactions")
+    result = client.interactions.create(**exchange.request)
+    return _read(result) if exchange.streaming else result
 
 
 # -- Bedrock -----------------------------------------------------------------------------------------------------------
@@ -281,6 +299,7 @@ def _table() -> Iterator[tuple[tuple[str, str], tuple[str, Driver]]]:
         yield ("azure_openai", api), ("openai", _openai)
         for host in HOSTS:
             yield (host, api), ("openai", _host)
+    yield ("openai", "transcription"), ("openai", _transcription)
     yield ("anthropic", "messages"), ("anthropic", _anthropic)
     yield ("groq", "chat"), ("groq", _groq)
     for api in ("chat", "completions"):
@@ -288,6 +307,7 @@ def _table() -> Iterator[tuple[tuple[str, str], tuple[str, Driver]]]:
     for api in ("generateContent", "streamGenerateContent", "batchEmbedContents", "embedContent"):
         yield ("google_genai", api), ("google.genai", _gemini)
         yield ("vertex_ai", api), ("google.genai", _gemini)
+    yield ("google_genai", "interactions"), ("google.genai", _interactions)
     for api in ("converse", "converse_stream", "invoke_model", "invoke_model_stream"):
         yield ("bedrock", api), ("boto3", _bedrock)
     for api in ("chat", "embeddings"):

@@ -98,6 +98,15 @@ def _gemini(events: list[dict[str, Any]], exchange: Exchange) -> Consumed | None
     return Consumed(given, usage.get("cachedContentTokenCount", 0), 0, output)
 
 
+def _interactions(events: list[dict[str, Any]], exchange: Exchange) -> Consumed | None:
+    usage = _last(events, "interaction", "usage") or _last(events, "usage")
+    if not usage:
+        return None
+    given = usage.get("total_input_tokens", 0) + usage.get("total_tool_use_tokens", 0)
+    output = usage.get("total_output_tokens", 0) + usage.get("total_thought_tokens", 0)
+    return Consumed(given, usage.get("total_cached_tokens", 0), 0, output)
+
+
 def _converse(events: list[dict[str, Any]], exchange: Exchange) -> Consumed | None:
     usage = _last(events, "usage")
     if not usage:
@@ -152,10 +161,14 @@ def _watsonx(events: list[dict[str, Any]], exchange: Exchange) -> Consumed | Non
 
 
 _READERS = {
-    **{("", api): _openai for api in ("chat", "responses", "completions", "embeddings", "images", "moderations")},
+    **{
+        ("", api): _openai
+        for api in ("chat", "responses", "completions", "embeddings", "images", "moderations", "transcription")
+    },
     ("anthropic", "messages"): _anthropic,
     **{("", api): _gemini for api in ("generateContent", "streamGenerateContent", "embedContent")},
     ("", "batchEmbedContents"): _gemini,
+    ("", "interactions"): _interactions,
     ("", "converse"): _converse,
     ("", "converse_stream"): _converse,
     ("", "invoke_model"): _invoke_model,

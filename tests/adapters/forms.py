@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from tests.adapters.drivers import bedrock_client, mistral_client, watsonx_model
 
 __all__ = ["FORMS", "Form", "Reading"]
@@ -212,6 +213,15 @@ def _gemini() -> Iterator[Form]:
     def embed(client: Any, prompt: str, **arguments: Any) -> Any:
         return client.models.embed_content(contents=prompt, **{"model": "gemini-embedding-001", **arguments})
 
+    def interact(client: Any, prompt: str, **arguments: Any) -> Any:
+        if not hasattr(client, "interactions"):
+            pytest.skip("this version of the SDK has no interactions")
+        settings = {"generation_config": config(arguments)["config"]} if "max_output_tokens" in arguments else {}
+        return client.interactions.create(input=prompt, stream=True, **settings, **{"model": model, **arguments})
+
+    async def ainteract(client: Any, prompt: str, **arguments: Any) -> Any:
+        return await interact(client, prompt, **arguments)
+
     whole, streamed = "google_genai-generatecontent-once-adc356a7df", "google_genai-streamgeneratecontent-stream-03*"
     embedded = "google_genai-batchembedcontents-once-ce2e60542d"
     limit = ("max_output_tokens", "generationConfig.maxOutputTokens")
@@ -220,6 +230,16 @@ def _gemini() -> Iterator[Form]:
         call = kind(client, ask_astreamed if suffix else ask_streamed, streamed=True)
         yield Form("gemini", f"stream{suffix}", "generate_content", streamed, model, call, streamed=True, limit=limit)
         yield Form("gemini", f"embeddings{suffix}", "embeddings", embedded, "gemini-embedding-001", kind(client, embed))
+        yield Form(
+            "gemini",
+            f"interaction-stream{suffix}",
+            "interactions",
+            "google_genai-interactions-stream-36b77cfc33",
+            model,
+            kind(client, ainteract if suffix else interact, streamed=True),
+            streamed=True,
+            limit=("max_output_tokens", "generation_config.max_output_tokens"),
+        )
 
 
 # -- Bedrock -----------------------------------------------------------------------------------------------------------

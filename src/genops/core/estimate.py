@@ -36,7 +36,9 @@ _BOUNDS = (
     *("max_completion_tokens", "max_output_tokens", "max_tokens", "maxTokens", "max_new_tokens", "num_predict"),
     *("max_tokens_to_sample", "max_gen_len", "maxTokenCount", "maxOutputTokens"),
 )
-_SETTINGS = frozenset({"config", "inferenceConfig", "options", "params", "textGenerationConfig"})  # may hold both
+_SETTINGS = frozenset(
+    {"config", "generation_config", "inferenceConfig", "options", "params", "textGenerationConfig"}
+)  # may hold both
 _DEPTH = 12
 _IMAGE_BOUND = 50_000  # gpt-4o-mini counts an image of high detail as up to 48,169 tokens; others below 5,000
 _PART_TOKENS = 8  # separators around a message or part
@@ -48,6 +50,7 @@ _LIMITS_OF_API = {
     "messages": ("max_tokens",),
     "generateContent": ("config.max_output_tokens",),
     "streamGenerateContent": ("config.max_output_tokens",),
+    "interactions": ("generation_config.max_output_tokens",),
     "converse": ("inferenceConfig.maxTokens",),
     "chat_v1": ("max_tokens",),
     "chat_v2": ("max_tokens",),
@@ -166,15 +169,16 @@ def _bytes(value: Any, depth: int, lifetimes: set[str]) -> int:
     return _bytes(fields, depth + 1, lifetimes) if isinstance(fields, dict) else 0
 
 
-def output_limit_key(request: Mapping[str, Any], api: str, accepted: Container[str]) -> str | None:
+def output_limit_key(request: Mapping[str, Any], api: str, accepted: Container[str] | None) -> str | None:
     """The argument that limits the output of a request: the one it has, else the first of its API that is `accepted`.
 
-    `a.b` is `b` inside the argument `a`. None where there is none.
+    `a.b` is `b` inside the argument `a`; None accepts all. None where there is none.
     """
     given = _stated_bound(request)
     if given is not None:
         return given[0]
-    return next((name for name in _LIMITS_OF_API.get(api, ()) if name.partition(".")[0] in accepted), None)
+    known = _LIMITS_OF_API.get(api, ())
+    return next((name for name in known if accepted is None or name.partition(".")[0] in accepted), None)
 
 
 def _stated_bound(request: Mapping[str, Any]) -> tuple[str, int] | None:

@@ -1,8 +1,9 @@
 """Google Gemini through `google-genai`: AI Studio and Vertex AI; who sends the bill follows from the client.
 
 Automatic function calling sends several requests in one call: each is a call of its own, decided and booked. Cached
-content is counted as cache reads, thoughts as output. Not metered: live sessions, interactions, videos, file storage
-and the storage of caches. A batch of embeddings is estimated: the SDK drops its usage.
+content is counted as cache reads, thoughts as output. An interaction that goes on by itself is a call for each
+request, as it is billed; one in the background is estimated, since its answer comes before its usage. Not metered: live
+sessions, videos, file storage and the storage of caches. A batch of embeddings is estimated: the SDK drops its usage.
 """
 
 from genops.providers._engine import (
@@ -61,6 +62,26 @@ GEMINI = Adapter(
             api="embedContent",
             module=MODELS,
             methods=("Models.embed_content", "AsyncModels.embed_content"),
+        ),
+        Call(
+            name="interactions",
+            operation="generate_content",
+            api="interactions",
+            module="google.genai._gaos.google_genai",
+            methods=("GeminiNextGenInteractions.create", "AsyncGeminiNextGenInteractions.create"),
+            inner=("GeneratedInteractions.create", "GeneratedAsyncInteractions.create"),
+            requires=">=2.9",
+            model="model|agent",
+            packed="request.body",
+        ),
+        Call(
+            name="interactions",
+            operation="generate_content",
+            api="interactions",
+            module="google.genai._interactions.resources.interactions",
+            methods=("InteractionsResource.create", "AsyncInteractionsResource.create"),
+            requires=">=1.55,<2.9",
+            model="model|agent",
         ),
         Call(
             name="images",

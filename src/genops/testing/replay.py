@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Exchange:
             model=found.get("model"),
             streaming=bool(found.get("streaming")),
             path=urlsplit(request["url"]).path,
-            request=_json_object(request.get("body")),
+            request=_json_object(request.get("body")) or _form_fields(request),
             status=response["status"],
             headers={key.lower(): value for key, value in (response.get("headers") or {}).items()},
             body=response.get("body") or "",
@@ -96,6 +97,20 @@ def _json_object(body: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _form_fields(request: dict[str, Any]) -> dict[str, Any]:
+    """The text fields of a form that was sent, as an upload of a file is."""
+    kind = (request.get("headers") or {}).get("content-type", "")
+    if not kind.startswith("multipart/form-data") or not request.get("body_base64"):
+        return {}
+    head = f"Content-Type: {kind}\r\n\r\n".encode()
+    form = message_from_bytes(head + base64.b64decode(request["body_base64"]))
+    parts = [part for part in form.walk() if not part.is_multipart() and part.get_filename() is None]
+    return {
+        str(part.get_param("name", header="content-disposition")): str(part.get_payload()).rstrip("\r\n")
+        for part in parts
+    }
 
 
 def load_recordings(folder: Path) -> list[Exchange]:

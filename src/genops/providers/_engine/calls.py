@@ -28,6 +28,7 @@ from genops.providers._engine.requests import (
     parameters_of,
     place_of,
     routed,
+    unpacked,
 )
 from genops.providers._engine.spec import Adapter, Call, Shape
 from genops.providers._engine.stepping import Active, Step, Stepped
@@ -145,15 +146,21 @@ class GovernedCall:
         if frame is None:
             return None, kwargs
         if frame.changes:
-            kwargs = laid_over(kwargs, frame.changes)
+            within = f"{self.call.packed}." if self._unpacked(kwargs) is not kwargs else ""
+            kwargs = laid_over(kwargs, {within + key: value for key, value in frame.changes.items()})
         if frame.facts.streamed and self.call.usage_option is not None:
             kwargs = self._ask_for_usage(frame, kwargs)
         return frame, kwargs
 
+    def _unpacked(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request, also where an argument holds all of it."""
+        return (unpacked(kwargs, self.call.packed) or kwargs) if self.call.packed else kwargs
+
     @never_raises
     def _limit_key(self, method: Any, kwargs: Mapping[str, Any]) -> str | None:
         """The argument that limits the output, among those that this version of the SDK takes."""
-        return estimate.output_limit_key(kwargs, self.call.api, self._parameters_of(method))
+        accepted = None if self.call.packed else self._parameters_of(method)  # what can be packed has no list of names
+        return estimate.output_limit_key(kwargs, self.call.api, accepted)
 
     @never_raises
     def _frame(
@@ -165,17 +172,18 @@ class GovernedCall:
         method: Any,
     ) -> Frame | None:
         """Open the call. `method` is the vendor's, which takes the arguments."""
-        model = model_of(self.call.model, instance, kwargs)
+        request = self._unpacked(kwargs)
+        model = model_of(self.call.model, instance, request)
         if self.adapter.routed:
-            place, model = routed(self.adapter, model, kwargs)
+            place, model = routed(self.adapter, model, request)
         else:
             place = place_of(self.adapter, instance)
-        facts = self.facts(place, model, self.call.streamed or kwargs.get("stream") is True)
-        limit_key = self._limit_key(method, kwargs) if runtime.may_change_requests else None
+        facts = self.facts(place, model, self.call.streamed or request.get("stream") is True)
+        limit_key = self._limit_key(method, request) if runtime.may_change_requests else None
         outer = CURRENT.get()
         if isinstance(outer, Frame) and outer.entry is None:
             outer.give_back()  # a router called us: what it reserved is what we are about to
-        frame = open_frame(runtime, facts, kwargs, attributed, changeable=True, limit_key=limit_key)
+        frame = open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
         frame.mirrored = self.mirrored
         return frame
 

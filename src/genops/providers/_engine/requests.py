@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from genops.providers._engine._paths import fields_of, get
 from genops.providers._engine.dialects import provider_named, provider_of_model
 from genops.providers._engine.reading import provider_of, region_of
 from genops.providers._engine.spec import Adapter
 
-__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of", "routed"]
+__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of", "routed", "unpacked"]
 
 _KEPT = 256  # addresses
 Address = tuple[str | None, int | None]
@@ -30,21 +31,37 @@ def named(args: Sequence[Any], kwargs: Mapping[str, Any], parameters: Sequence[s
     return {**dict(zip(parameters, args, strict=False)), **kwargs}
 
 
+def unpacked(request: Mapping[str, Any], where: str) -> Mapping[str, Any] | None:
+    """The request with what the argument at `where` holds of it; None where it holds nothing. See `Call.packed`."""
+    found: Any = request
+    for name in where.split("."):
+        found = get(found, name)
+    held = fields_of(found)
+    return {**request, **held} if held else None
+
+
 def laid_over(request: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The request with `changes`; a key `a.b` changes `b` inside the argument `a`."""
     made = dict(request)
     for key, value in changes.items():
-        outer, _, inner = key.partition(".")
-        made[outer] = _with(made.get(outer), inner, value) if inner else value
+        made = _with(made, key, value)
     return made
 
 
-def _with(holder: Any, name: str, value: Any) -> Any:
-    """A copy of `holder`, a mapping, a vendor's object or nothing, in which `name` is `value`."""
+def _with(holder: Any, path: str, value: Any) -> Any:
+    """A copy of `holder`, a mapping, a vendor's object or nothing, in which what `path` leads to is `value`."""
+    name, _, rest = path.partition(".")
+    if rest:
+        value = _with(get(holder, name), rest, value)
     copy = getattr(holder, "model_copy", None)
     if copy is not None:
-        return copy(update={name: value})
+        return copy(update={name: value}) if not rest else holder.model_validate(_stated(holder) | {name: value})
     return {**holder, name: value} if isinstance(holder, Mapping) else {name: value}
+
+
+def _stated(model: Any) -> dict[str, Any]:
+    """The fields that were given to a pydantic object: making it anew checks what is laid into them."""
+    return {name: getattr(model, name) for name in model.model_fields_set}
 
 
 def model_of(where: str, instance: Any, request: Mapping[str, Any]) -> str | None:
@@ -53,7 +70,10 @@ def model_of(where: str, instance: Any, request: Mapping[str, Any]) -> str | Non
         model = request.get("model")
         return model if isinstance(model, str) else None
     for option in where.split("|"):
-        found = _walk(instance, option[1:]) if option.startswith(".") else request.get(option)
+        argument, _, within = option.partition(".")
+        found = request.get(argument) if argument else instance
+        for name in filter(None, within.split(".")):
+            found = get(found, name)
         if isinstance(found, str):
             return found
     return None

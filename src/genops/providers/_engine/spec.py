@@ -32,10 +32,11 @@ class Call:
     stream report usage.
 
     `model` says where the model is named: an argument, or an attribute of the object called on (`.model_id`); `a|b` is
-    the first that is there. `inner` are methods below `methods` that send one request each, when one call may send
-    several. `chunk` is the attribute of a stream's event that holds the chunk. `plain` is the path of what the
-    application gets of a chunk when `usage_option` had to ask for more. `service` and `variants` are for a method that
-    makes every call of a client: its first argument names the variant, its second holds the request.
+    the first that is there. `packed` is where an argument may hold the whole request, as `request.body`. `inner` are
+    methods below `methods` that send one request each, when one call may send several. `chunk` is the attribute of a
+    stream's event that holds the chunk. `plain` is the path of what the application gets of a chunk when `usage_option`
+    had to ask for more. `service` and `variants` are for a method that makes every call of a client: its first argument
+    names the variant, its second holds the request.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Call:
     usage_option: str | None = None
     processing: str | None = None
     model: str = "model"
+    packed: str = ""
     inner: tuple[str, ...] = ()
     chunk: str = ""
     plain: str = ""

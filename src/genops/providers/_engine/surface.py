@@ -90,6 +90,10 @@ class InstrumentedAdapter:
         """Attribute the content generated through `target`."""
         return self._attributed("generate_content", target, attributes)
 
+    def instrument_interactions(self, target: Any, **attributes: Any) -> Any:
+        """Attribute the interactions held through `target`."""
+        return self._attributed("interactions", target, attributes)
+
     def instrument_converse(self, target: Any, **attributes: Any) -> Any:
         """Attribute the conversations held through `target`."""
         return self._attributed("converse", target, attributes)
