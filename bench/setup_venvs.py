@@ -75,6 +75,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subjects", nargs="*")
     known = sorted({path.stem for path in REQUIREMENTS.glob("*.txt")} - {"tools"} | {"core"})
+    from_tree = {"genops", "core", "providers-genops"}
     names = parser.parse_args().subjects or known
     if unknown := sorted(set(names) - set(known)):
         parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(known)}")
@@ -82,10 +83,10 @@ def main() -> int:
     VENVS.mkdir(parents=True, exist_ok=True)
     env = environment()
     uv = uv_program(env)
-    wheel = build_wheel(uv, env) if {"genops", "core"} & set(names) else None
+    wheel = build_wheel(uv, env) if from_tree & set(names) else None
     failed = 0
     for name in names:
-        problem = install(name, uv, wheel if name in ("genops", "core") else None, env)
+        problem = install(name, uv, wheel if name in from_tree else None, env)
         print(f"{name}: {'ok' if problem is None else 'FAILED'}", flush=True)
         if problem is not None:
             failed += 1

@@ -36,6 +36,9 @@ os.environ.update(
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
         "LOGFIRE_IGNORE_NO_CONFIG": "1",
+        "CREWAI_DISABLE_TELEMETRY": "true",
+        "CREWAI_DISABLE_VERSION_CHECK": "true",
+        "CREWAI_TRACING_ENABLED": "false",
     }
 )
 for name in ("langfuse", "opentelemetry", "LiteLLM", "openlit"):
@@ -122,6 +125,8 @@ PEERS: dict[str, Callable[[Any], None]] = {
     "openlit": _openlit,
     "langchain-openllmetry": _instrumentors("opentelemetry.instrumentation.langchain:LangchainInstrumentor"),
     "langchain-openinference": _instrumentors("openinference.instrumentation.langchain:LangChainInstrumentor"),
+    "crewai-openllmetry": _instrumentors("opentelemetry.instrumentation.crewai:CrewAIInstrumentor"),
+    "crewai-openinference": _instrumentors("openinference.instrumentation.crewai:CrewAIInstrumentor"),
     "litellm-openinference": _instrumentors("openinference.instrumentation.litellm:LiteLLMInstrumentor"),
 }
 
@@ -189,6 +194,15 @@ def _langchain(url: str, *, asynchronous: bool, streamed: bool) -> Any:
     return list(model.stream("Hi")) if streamed else model.invoke("Hi")
 
 
+def _crewai(url: str, *, asynchronous: bool, streamed: bool) -> Any:
+    crewai = importlib.import_module("crewai")
+    model = crewai.LLM(model="openai/gpt-4o-mini", base_url=f"{url}/v1", api_key="test", stream=streamed)
+    agent = crewai.Agent(role="Host", goal="Greet", backstory="Polite.", llm=model, max_iter=1)
+    task = crewai.Task(description="Say hello.", expected_output="A greeting.", agent=agent)
+    crew = crewai.Crew(agents=[agent], tasks=[task])
+    return [LOOP.run_until_complete(crew.akickoff()) if asynchronous else crew.kickoff()]
+
+
 def _litellm(url: str, *, asynchronous: bool, streamed: bool) -> Any:
     litellm = importlib.import_module("litellm")
     arguments = {
@@ -236,6 +250,7 @@ CALLS: dict[str, tuple[str, Callable[..., Any], str, str]] = {
         "google_genai-streamgeneratecontent-stream-03*",
     ),
     "langchain": ("langchain_openai", _langchain, "openai-chat-once-0b39ae08eb", "openai-chat-stream-2466337cc2"),
+    "crewai": ("crewai", _crewai, "openai-chat-once-bd178f2d1f", "openai-chat-stream-b43ccf319f"),
     "litellm-anthropic": (
         "litellm",
         _litellm_anthropic,
