@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs changelog clean
+.PHONY: help setup demo test test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -37,17 +37,22 @@ test-oldest: setup .venv-oldest/.installed ## The adapters against the oldest SD
 examples: setup .venv-litellm/.installed ## The examples and the code of the adapters' pages, against replayed traffic
 	$(BIN)/python -m pytest -q -n auto tests/examples tests/docs
 
-# litellm holds openai below 3: it has an environment of its own.
+test-litellm: .venv-litellm/.installed ## The conformance suite of the adapter of LiteLLM
+	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-litellm/bin/python -m pytest -q -n auto tests/adapters/test_every_adapter.py -k litellm
+
+# litellm chooses the versions of other SDKs: it has an environment of its own.
 .venv-litellm/.installed: pyproject.toml
 	@test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-litellm/bin/python -m pip install --quiet -e . 'litellm>=1.60,<2'
+	.venv-litellm/bin/python -m pip install --quiet -e '.[cli,policy,redaction]' 'litellm>=1.60,<2' --group dev
 	@touch $@
 
-test-coexistence: setup .venv-peers/newest/.installed .venv-peers/older/.installed ## Beside every other instrumentation
+PEERS := $(foreach one,newest older crewai,.venv-peers/$(one)/.installed)
+
+test-coexistence: setup $(PEERS) ## Beside every other instrumentation
 	$(BIN)/python tests/coexistence/matrix.py
 
-coexistence-table: setup .venv-peers/newest/.installed .venv-peers/older/.installed ## The same, written into the docs
+coexistence-table: setup $(PEERS) ## The same, written into the docs
 	$(BIN)/python tests/coexistence/matrix.py --write
 
 .venv-peers/%/.installed: tests/coexistence/%.txt pyproject.toml

@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -554,6 +555,43 @@ def _huggingface() -> Iterator[Form]:
         yield Form("huggingface", f"chat-stream{suffix}", "chat", streamed, model, call, streamed=True, limit=limit)
 
 
+def _litellm() -> Iterator[Form]:
+    """Through an SDK that is governed itself, which is not here, and to a provider that it calls without one."""
+    routes = (
+        ("openai", "gpt-4o-mini", "/v1", "openai-chat-once-bd178f2d1f", "openai-chat-stream-2466337cc2"),
+        ("anthropic", "claude-sonnet-4-5", "", "anthropic-messages-once-6189d53076", "anthropic-messages-stream-32*"),
+    )
+
+    def asking(function: str, route: str, path: str, **fixed: Any) -> Callable[..., Any]:
+        def ask(url: str, prompt: str, **arguments: Any) -> Any:
+            said = {"input": [prompt]} if function.endswith("embedding") else {"messages": _said(prompt)}
+            asked = {**fixed, **arguments}
+            asked["model"] = f"{route}/{asked['model']}"
+            method = getattr(importlib.import_module("litellm"), function)
+            return method(**said, api_base=f"{url}{path}", api_key="test", max_retries=0, **asked)
+
+        return ask
+
+    limit = ("max_tokens", "max_tokens")
+    for route, model, path, whole, streamed in routes:
+        for prefix, kind in (("", _sync), ("a", _async)):
+            name = f"{route}{'-async' if prefix else ''}"
+            extra = {"provider": route, "made_up": ("id", "created"), "cut_after": 5}
+            call = kind(str, asking(f"{prefix}completion", route, path, model=model))
+            yield Form("litellm", f"chat-{name}", "chat", whole, model, call, limit=limit, extra=extra)
+            stream = asking(f"{prefix}completion", route, path, model=model, stream=True)
+            call = kind(str, stream, streamed=True)
+            yield Form(
+                "litellm", f"stream-{name}", "chat", streamed, model, call, streamed=True, limit=limit, extra=extra
+            )
+    model = "text-embedding-3-small"
+    for prefix, kind in (("", _sync), ("a", _async)):
+        call = kind(str, asking(f"{prefix}embedding", "openai", "/v1", model=model))
+        name = f"embeddings{'-async' if prefix else ''}"
+        extra = {"provider": "openai"}
+        yield Form("litellm", name, "embeddings", "openai-embeddings-once-62a13ab54a", model, call, extra=extra)
+
+
 def _together() -> Iterator[Form]:
     whole, streamed = "together-chat-once-bf066f28c2", "together-chat-stream-2f5a60ead8"
     yield from _alike("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", whole, streamed, client="Together")
@@ -576,6 +614,7 @@ FORMS: tuple[Form, ...] = tuple(
     for forms in (
         *(_openai, _anthropic, _gemini, _bedrock, _mistral, _cohere, _groq, _together, _ollama, _watsonx),
         _huggingface,
+        *((_litellm,) if find_spec("litellm") else ()),  # it has an environment of its own: make test-litellm
     )
     for form in forms()
 )

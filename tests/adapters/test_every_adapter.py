@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -142,7 +142,8 @@ def test_entry_says_what_was_called(form: Form, server: ReplayServer) -> None:
         form.call(server.url)
 
     adapter, entry = registry.adapter_named(form.adapter), captured.entry
-    assert (adapter.provider, form.model, form.streamed) == (entry.provider, entry.request_model, entry.streamed)
+    provider = form.extra.get("provider", adapter.provider)  # a router's is that of the model
+    assert (provider, form.model, form.streamed) == (entry.provider, entry.request_model, entry.streamed)
     assert f"{form.adapter}.{form.operation}" in dict(captured.span.attributes or {}).values()
 
 
@@ -154,25 +155,26 @@ def test_answer_is_untouched(form: Form, server: ReplayServer) -> None:
         given = form.call(server.url)
 
     assert type(without) is type(given)
+    made_up = form.extra.get("made_up", ())  # by the SDK, for each answer
     if form.streamed:  # we ask for a last chunk with the usage, and take it out again
         without, given = ([each for each in answer if not _is_usage(each)] for answer in (without, given))
-    assert _plain(without) == _plain(given)
+    assert _plain(without, made_up) == _plain(given, made_up)
 
 
 def _is_usage(chunk: Any) -> bool:
     return getattr(chunk, "choices", None) == []
 
 
-def _plain(answer: Any) -> Any:
+def _plain(answer: Any, made_up: Sequence[str] = ()) -> Any:
     """An answer without what differs from request to request."""
     if isinstance(answer, list):
-        return [_plain(each) for each in answer]
+        return [_plain(each, made_up) for each in answer]
     if isinstance(answer, dict):
         return {key: _plain(each) for key, each in answer.items() if key != "ResponseMetadata"}
     dump = getattr(answer, "model_dump", None)
     found = dump() if dump is not None else answer
     if isinstance(found, dict):
-        return {key: each for key, each in found.items() if key != "sdk_http_response"}
+        return {key: each for key, each in found.items() if key != "sdk_http_response" and key not in made_up}
     return repr(found) if hasattr(found, "__dict__") else found
 
 
@@ -275,6 +277,15 @@ def test_rerouted_call_asks_for_the_other_model(form: Form, server: ReplayServer
     request = server.requests[0]
     assert "other-model-1" in request.path + json.dumps(request.body)
     assert "other-model-1" == captured.entry.request_model
+
+
+@pytest.mark.parametrize("form", [form for form in LIMITED if not form.extra.get("rerouted", True)], ids=str)
+def test_call_that_takes_no_other_model_is_refused(form: Form, server: ReplayServer) -> None:
+    """Where the model belongs to the object that is called, a rule that reroutes refuses, and says so."""
+    with governed(form, policy_rules=_rule("reroute: other-model-1")), pytest.raises(PolicyBlocked, match="reroute"):
+        form.call(server.url)
+
+    assert [] == server.requests
 
 
 @pytest.mark.parametrize("form", LIMITED, ids=str)
@@ -415,7 +426,7 @@ def test_abandoned_stream_is_booked(form: Form, server: ReplayServer) -> None:
 @every_stream
 def test_stream_cut_by_the_network_is_booked(form: Form, server: ReplayServer) -> None:
     """A stream that breaks off is one entry with what had come; the SDK's exception, if it has one, passes through."""
-    server.cut_after = 2
+    server.cut_after = form.extra.get("cut_after", 2)
     with governed(form) as captured:
         try:
             form.call(server.url)

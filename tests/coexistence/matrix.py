@@ -33,6 +33,8 @@ TITLES = {
     "openlit": "OpenLIT",
     "langchain-openllmetry": "LangChain, by OpenLLMetry",
     "langchain-openinference": "LangChain, by OpenInference",
+    "crewai-openllmetry": "CrewAI, by OpenLLMetry",
+    "crewai-openinference": "CrewAI, by OpenInference",
     "litellm-openinference": "LiteLLM, by OpenInference",
 }
 TIMEOUT_S = 600  # on a machine that is busy; alone it takes a few seconds
@@ -63,6 +65,9 @@ def jobs() -> Iterator[Job]:
     for framework in ("langchain-openllmetry", "langchain-openinference"):
         for below in ((), ("otel",), ("openllmetry",), ("openinference",), ("otel", "openllmetry", "openinference")):
             yield Job("newest", "genops-first", (framework, *below), True, "langchain")
+    for framework in ("crewai-openllmetry", "crewai-openinference"):
+        for below in ((), ("otel",), ("openllmetry",), ("openinference",)):
+            yield Job("crewai", "genops-first", (framework, *below), True, "crewai")
     for peers in ((), ("litellm-openinference",), ("litellm-openinference", "openlit")):
         yield Job("older", "genops-first", peers, True, "litellm,litellm-anthropic")
 
@@ -97,7 +102,7 @@ def fault_of(job: Job, found: dict[str, Any]) -> str | None:
     costs = [float(found["ledger"])] if governed and job.sampled else []
     if len(costs) != len(found["costs"]) or any(abs(a - b) > 1e-12 for a, b in zip(costs, found["costs"], strict=True)):
         return f"the ledger has {found['ledger']}, the spans {found['costs']}"
-    if governed and found["usage_twice"] and found["foreign"] and not job.calls.startswith(("langchain", "litellm")):
+    if governed and found["usage_twice"] and found["foreign"] and not job.calls.startswith(("langchain", "litellm", "crewai")):
         return "usage is on our span and on another's"
     return None
 

@@ -43,9 +43,11 @@ def _reroute(frame: Frame, decision: Decision, model: str) -> Decision:
     """
     if frame.facts.request_model in (None, model):
         return decision
+    if frame.model_key is None:
+        return _impossible(decision, "reroute", "the call takes no other model: it is that of the object it is made on")
     frame.plan = frame.runtime.plans.rerouted(frame.plan, model)
     frame.facts = frame.plan.facts
-    frame.changes["model"] = model
+    frame.changes[frame.model_key] = model
     frame.bound()
     again = decide(frame, frame.upper_bound)
     more = again.notes.actions

@@ -74,6 +74,7 @@ class Frame:
         "items_cost",
         "limit_key",
         "mirrored",
+        "model_key",
         "output_bound",
         "owner",
         "parent",
@@ -107,6 +108,7 @@ class Frame:
         self.estimate: tuple[Decimal, str] = (_ONE, "requests")  # what is reserved without a budget, and its unit
         self.changeable = False  # whether the caller sends the request with `changes` laid over it
         self.limit_key: str | None = None  # the argument of the request that limits its output
+        self.model_key: str | None = None  # the argument of the request that names its model
         self.changes: dict[str, Any] = {}
         self.redacted: RedactedRequest | None = None
         self.vault: Any = None  # what redaction put tokens for, to be put back in the answer
@@ -292,14 +294,14 @@ class Frame:
 
     def query(self, reading: Reading) -> PriceQuery:
         """What besides usage decides the price of this call."""
-        facts = self.facts
+        facts, tier = self.facts, self.request.get("service_tier")
         return PriceQuery(
             provider=facts.provider,
             api=facts.api,
             request_model=facts.request_model,
             response_model=reading.response_model,
             at=self.started_at,
-            service_tier=reading.service_tier or _text(self.request.get("service_tier")),
+            service_tier=reading.service_tier or (tier if isinstance(tier, str) else None),
             processing=facts.processing,
             region=reading.region or facts.region,
             host=facts.server_address,
@@ -376,10 +378,6 @@ class Frame:
                 parent = parent.parent
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def open_frame(
     runtime: Runtime,
     facts: CallFacts,
@@ -388,13 +386,14 @@ def open_frame(
     *,
     changeable: bool = False,
     limit_key: str | None = None,
+    model_key: str | None = None,
 ) -> Frame:
     """Open a call: decide, reserve, start its span. Raises `GenOpsBlocked` when it must not be made.
 
     `request` holds the call's arguments; it is read for estimates and never kept beyond the call. If it is `changeable`
-    the caller sends it with `Frame.changes` laid over it; `limit_key` is the argument that limits its output.
+    the caller sends it with `Frame.changes` laid over it; see `Frame.limit_key` and `Frame.model_key`.
     """
     frame = Frame(runtime, runtime.plans.of(facts, attribution), request)
-    frame.changeable, frame.limit_key = changeable, limit_key
+    frame.changeable, frame.limit_key, frame.model_key = changeable, limit_key, model_key
     frame.admit()
     return frame

@@ -23,10 +23,12 @@ from genops.providers._engine.requests import (
     Place,
     biller_of,
     laid_over,
+    model_key,
     model_of,
     named,
     parameters_of,
     place_of,
+    rerouted,
     routed,
     unpacked,
 )
@@ -146,6 +148,8 @@ class GovernedCall:
         if frame is None:
             return None, kwargs
         if frame.changes:
+            if self.adapter.routed and "model" in frame.changes:
+                frame.changes["model"] = rerouted(kwargs.get("model"), frame.changes["model"])
             within = f"{self.call.packed}." if self._unpacked(kwargs) is not kwargs else ""
             kwargs = laid_over(kwargs, {within + key: value for key, value in frame.changes.items()})
         if frame.facts.streamed and self.call.usage_option is not None:
@@ -183,7 +187,15 @@ class GovernedCall:
         outer = CURRENT.get()
         if isinstance(outer, Frame) and outer.entry is None:
             outer.give_back()  # a router called us: what it reserved is what we are about to
-        frame = open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
+        frame = open_frame(
+            runtime,
+            facts,
+            request,
+            attributed,
+            changeable=True,
+            limit_key=limit_key,
+            model_key=model_key(self.call.model, request),
+        )
         frame.mirrored = self.mirrored
         return frame
 

@@ -83,7 +83,9 @@ class GovernedClient(GovernedCall):
         model = model_of(call.model, instance, parameters)
         facts = variant.facts(place_of(self.adapter, instance), model, call.streamed)
         limit_key = estimate.output_limit_key(request, call.api, ("inferenceConfig",))
-        frame = open_frame(runtime, facts, request, attributed, changeable=True, limit_key=limit_key)
+        frame = open_frame(
+            runtime, facts, request, attributed, changeable=True, limit_key=limit_key, model_key=call.model
+        )
         frame.mirrored = self.mirrored
         return frame
 
@@ -107,8 +109,8 @@ def _body(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 def _changed(parameters: Mapping[str, Any], changes: Mapping[str, Any], model: str) -> dict[str, Any]:
     """The request with changes, which go into its body where it has one; the model is never in the body."""
     made, rest = dict(parameters), dict(changes)
-    if "model" in rest:
-        made[model] = rest.pop("model")
+    if model in rest:
+        made[model] = rest.pop(model)
     body = _body(parameters)
     if body:
         made["body"] = json.dumps(laid_over(body, rest))

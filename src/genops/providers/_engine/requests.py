@@ -13,7 +13,19 @@ from genops.providers._engine.dialects import provider_named, provider_of_model
 from genops.providers._engine.reading import provider_of, region_of
 from genops.providers._engine.spec import Adapter
 
-__all__ = ["Place", "biller_of", "laid_over", "model_of", "named", "parameters_of", "place_of", "routed", "unpacked"]
+__all__ = [
+    "Place",
+    "biller_of",
+    "laid_over",
+    "model_key",
+    "model_of",
+    "named",
+    "parameters_of",
+    "place_of",
+    "rerouted",
+    "routed",
+    "unpacked",
+]
 
 _KEPT = 256  # addresses
 Address = tuple[str | None, int | None]
@@ -77,6 +89,13 @@ def model_of(where: str, instance: Any, request: Mapping[str, Any]) -> str | Non
         if isinstance(found, str):
             return found
     return None
+
+
+def model_key(where: str, request: Mapping[str, Any]) -> str | None:
+    """The argument that another model goes into; None where the model is an object's, or the request names no model."""
+    first, *others = where.split("|")
+    elsewhere = any(isinstance(request.get(option), str) for option in others)
+    return None if first.startswith(".") or elsewhere else first
 
 
 def address_of(path: str, instance: Any) -> Address:
@@ -146,6 +165,12 @@ def routed(adapter: Adapter, model: str | None, request: Mapping[str, Any]) -> t
         provider = provider_of_model(model or "") or adapter.provider
     host, port = _split(request["api_base"]) if isinstance(request.get("api_base"), str) else _NOWHERE
     return (host, port, provider, None), model
+
+
+def rerouted(before: Any, after: str) -> str:
+    """Another model by its name alone stays with the provider that a router was told, as in `openai/gpt-4o`."""
+    prefix, slash, _ = before.partition("/") if isinstance(before, str) else ("", "", "")
+    return f"{prefix}/{after}" if slash and "/" not in after else after
 
 
 @lru_cache(maxsize=_KEPT)
