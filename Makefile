@@ -110,6 +110,7 @@ bench: ## Overhead and price look-ups beside the peers; about twenty minutes
 	$(PYTHON) bench/setup_venvs.py
 	$(PYTHON) bench/overhead/run.py --series verify,verify-metrics --fresh
 	$(PYTHON) bench/overhead/run.py --series time,metrics,total --rounds 3 --scale 0.5 --fresh
+	$(PYTHON) bench/overhead/providers.py --rounds 5 --fresh
 	$(PYTHON) bench/pricing/run.py --rounds 3
 	$(PYTHON) bench/footprint.py
 	$(PYTHON) bench/report.py

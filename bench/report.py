@@ -120,6 +120,31 @@ def prices() -> dict[str, Any]:
     return found
 
 
+def other_providers() -> dict[str, Any]:
+    """What each subject adds to a call of each provider: the difference to the bare process next to it, over rounds."""
+    cells: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for row in rows("overhead-providers"):
+        if "error" in row["own"] or "error" in row["bare"]:
+            continue
+        cell = cells[row["subject"]][row["provider"]]
+        for name in ("chat", "stream"):
+            cell[name].append(row["own"][name] - row["bare"][name])
+            cell[f"bare {name}"].append(row["bare"][name])
+        cell["spans"].append(row["own"]["spans_per_call"])
+    return {
+        subject: {
+            provider: {name: spread(values, 2 if name == "spans" else 1) for name, values in cell.items()}
+            for provider, cell in found.items()
+        }
+        for subject, found in cells.items()
+    }
+
+
+def soak() -> dict[str, Any] | None:
+    path = RESULTS / "soak.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 def machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
@@ -151,6 +176,8 @@ def summary() -> dict[str, Any]:
         "total": added("total"),
         "provenance": {series: made for series in ("time", "metrics", "total") if (made := provenance(series))},
         "carries": carried(),
+        "providers": other_providers(),
+        "soak": soak(),
         "pricing": prices(),
         "footprint": json.loads(footprint.read_text()) if footprint.exists() else None,
     }
@@ -191,6 +218,31 @@ def ratio_table(series: dict[str, Any], key: str = "added_us") -> str:
         cells = [own[name][key]["median"] / found[name][key]["median"] for name in scenarios]
         body.append([subject, *(f"{cell:.2f}" for cell in cells)])
     return table(["genops over", *(SCENARIOS[name] for name in scenarios)], body)
+
+
+def providers_table(found: dict[str, Any]) -> str:
+    names = ("anthropic", "gemini", "bedrock")
+    body = []
+    for subject in ORDER:
+        if subject not in found:
+            continue
+        line = [f"**{subject}**" if subject == "genops" else subject]
+        for provider in names:
+            cell = found[subject].get(provider)
+            spans = cell["spans"]["median"] if cell else 0
+            for name in ("chat", "stream"):
+                value = cell[name]["median"] if cell else None
+                traced = subject == "bare" or (cell is not None and spans > 0)
+                line.append("-" if value is None else microseconds(value) if traced else "no span")
+        body.append(line)
+    return table(["added per call, µs", *(f"{provider}, {name}" for provider in names for name in ("chat", "stream"))], body)
+
+
+def soak_table(found: dict[str, Any]) -> str:
+    calls = [each for each in found["calls"] if each["calls"] % 40_000 == 0]
+    body = [[f"{each['calls']:,} calls", f"{each['mib']:.1f}"] for each in calls]
+    streams = found["abandoned_streams"][-1]
+    return table(["after", "resident MiB"], [*body, [f"and {streams['streams']:,} abandoned streams", f"{streams['mib']:.1f}"]])
 
 
 def carried_table(found: dict[str, Any]) -> str:
@@ -322,6 +374,10 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
             made[f"{series}-ratios"] = ratio_table(found[series])
     if "genops" in found["total"]:
         made["total"] = overhead_table(found["total"], "added_cpu_us")
+    if found.get("providers"):
+        made["providers"] = providers_table(found["providers"])
+    if found.get("soak"):
+        made["soak"] = soak_table(found["soak"])
     if found["carries"].get("verify"):
         made["carries"] = carried_table(found["carries"]["verify"])
     if found["pricing"]:
@@ -369,7 +425,8 @@ def main() -> int:
             print(f"{PAGE.name} differs from {SUMMARY.name}.   fix: python bench/report.py")
             return 1
         return 0
-    found = summary()
+    earlier = json.loads(SUMMARY.read_text()) if SUMMARY.exists() else {}
+    found = {name: value or earlier.get(name) for name, value in summary().items()}  # rows are not committed
     SUMMARY.write_text(json.dumps(found, indent=1, sort_keys=False) + "\n")
     PAGE.write_text(filled(PAGE.read_text(), tables(found)))
     for problem in same_load(found):

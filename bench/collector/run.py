@@ -1,0 +1,191 @@
+"""What each processor costs a Collector: spans a second of one core, beside none and beside contrib's own processors.
+
+python bench/collector/run.py                          every pipeline, 10 s each: about six minutes
+python bench/collector/run.py --soak 600               all four processors over a million customers, resident memory as it goes
+
+The built Collector (`make collector`) on one core, and a sender on the other that posts batches of 512 spans over OTLP/HTTP.
+A rate is spans over the CPU time of the Collector's process, so the sender's speed does not count. `plain` spans are calls with
+16 attributes; `content` ones carry 2 KB of messages without findings besides; `other` are spans of no call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from spans import MARKS, batch
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = ROOT / "collector/dist/genops-collector"
+RESULTS = ROOT / "bench/results/collector.json"
+PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
+KINDS = ("plain", "content", "other")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Running:
+    """One Collector with the processors of a pipeline, on core 0."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        pipeline = PIPELINES[name]
+        policies = Path(__file__).with_name("policies.yaml")
+        config = {
+            "receivers": {"otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:24318"}}}},
+            "processors": pipeline.get("processors", {}),
+            "connectors": pipeline.get("connectors", {}),
+            "extensions": pipeline.get("extensions", {}),
+            "exporters": {"nop": {}},
+            "service": {
+                "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "error"}},
+                "extensions": list(pipeline.get("extensions", {})),
+                "pipelines": {
+                    "traces": {
+                        "receivers": ["otlp"],
+                        "processors": list(pipeline.get("processors", {})),
+                        "exporters": ["nop", *pipeline.get("connectors", {})],
+                    },
+                    **pipeline.get("pipelines", {}),
+                },
+            },
+        }
+        path = folder / f"{name}.yaml"
+        path.write_text(json.dumps(config).replace("POLICIES", str(policies)))  # JSON is YAML
+        environment = os.environ | {"GOMAXPROCS": "1", "GOMEMLIMIT": "1GiB"}
+        self._log = (folder / f"{name}.log").open("wb")
+        command = ["taskset", "-c", "0", str(BINARY), f"--config={path}"]
+        self.process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
+        for _ in range(200):
+            if self.process.poll() is not None:
+                raise SystemExit(f"{name} does not start:\n{(folder / f'{name}.log').read_text()[-2000:]}")
+            try:
+                self.connection = http.client.HTTPConnection("127.0.0.1", 24318, timeout=30)
+                self.post(ExportTraceServiceRequest().SerializeToString())
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise SystemExit(f"{name} takes no spans")
+
+    def post(self, body: bytes) -> None:
+        """Send one batch; anything but an acknowledgement ends the benchmark."""
+        self.connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+        answer = self.connection.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"answered {answer.status}: {said[:200]!r}")
+
+    def cpu_s(self) -> float:
+        """User and system time of the process so far, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident_mib(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def stop(self) -> None:
+        self.connection.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        self._log.close()
+
+
+_number = itertools.count(1)
+
+
+def fresh(body: bytes) -> bytes:
+    """A batch whose trace ids, response ids and customers no earlier one had."""
+    own = b"%08x" % next(_number)
+    for mark in MARKS:
+        body = body.replace(mark, own)
+    return body
+
+
+def rate(running: Running, kind: str, seconds: float) -> dict[str, float]:
+    """Spans for each CPU second of the Collector, over so many seconds."""
+    body, spans = batch(kind)
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        running.post(fresh(body))
+    cpu, sent, deadline = running.cpu_s(), 0, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        running.post(fresh(body))
+        sent += spans
+    used = running.cpu_s() - cpu
+    return {"spans_per_core": round(sent / used), "us_per_span": round(used / sent * 1e6, 2)}
+
+
+def in_turns(names: list[str], seconds: float, rounds: int, folder: Path) -> dict[str, Any]:
+    """Every pipeline in every round, in another order each; the median of the rounds."""
+    rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {kind: [] for kind in KINDS} for name in names}
+    for round_number in range(rounds):
+        random.Random(round_number).shuffle(names)
+        for name in names:
+            running = Running(name, folder)
+            try:
+                for kind in KINDS:
+                    rows[name][kind].append(rate(running, kind, seconds / rounds))
+            finally:
+                running.stop()
+            print(f"{time.strftime('%H:%M:%S')} {name}: {rows[name]}", flush=True)
+    return {
+        name: {kind: sorted(found, key=lambda each: each["us_per_span"])[len(found) // 2] for kind, found in kinds.items()}
+        for name, kinds in rows.items()
+    }
+
+
+def soak(seconds: float, folder: Path) -> list[dict[str, float]]:
+    """Resident memory while customers keep coming that were never seen."""
+    running, samples = Running("all", folder), []
+    body, spans = batch("customers")
+    started, sent, look = time.monotonic(), 0, 0.0
+    try:
+        while (now := time.monotonic() - started) < seconds:
+            if now >= look:
+                samples.append({"s": round(now), "customers": sent, "mib": round(running.resident_mib(), 1)})
+                print(samples[-1], flush=True)
+                look += seconds / 12
+            running.post(fresh(body))
+            sent += spans
+        samples.append({"s": round(now), "customers": sent, "mib": round(running.resident_mib(), 1)})
+    finally:
+        running.stop()
+    return samples
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10, help="of each kind of span in each pipeline, over all rounds")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", default="", help="pipelines, separated by commas")
+    parser.add_argument("--soak", type=float, default=0, help="seconds of the memory test, in place of rates")
+    args = parser.parse_args()
+    if not BINARY.exists():
+        parser.error("genops-collector is not built.   fix: make collector")
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the sender's core
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    measure: Callable[[Path], Any]
+    with tempfile.TemporaryDirectory(prefix="bench-collector-") as folder:
+        if args.soak:
+            found["soak"] = soak(args.soak, Path(folder))
+        else:
+            names = [name for name in PIPELINES if not args.only or name in args.only.split(",")]
+            found["rates"] = found.get("rates", {}) | in_turns(names, args.seconds, args.rounds, Path(folder))
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
