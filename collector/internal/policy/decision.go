@@ -108,3 +108,11 @@ func (d *Decision) Rules() []string {
 	}
 	return found
 }
+
+// After is the decision with violations that were found before the rules were asked.
+func (d *Decision) After(found []Violation) *Decision {
+	made := *d
+	made.Violations = append(slices.Clone(found), d.Violations...)
+	made.order()
+	return &made
+}

@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
-
-const mostScopes = 4096 // kinds of calls of which what was decided is kept
 
 // Set is the rules of all policy files. It is safe for concurrent use.
 type Set struct {
@@ -22,9 +19,6 @@ type Set struct {
 
 	flags map[string]bool
 	keyed []int // the inputs that tell kinds of calls apart: those that some rule looks at
-
-	mu     sync.RWMutex
-	scopes map[string]*Scope
 }
 
 // NewSet puts rules together; exemptions are valid signatures only. The error is an *Error.
@@ -51,7 +45,7 @@ func NewSet(rules []*Rule, exemptions []*Exemption, flags map[string]bool) (*Set
 			}
 		}
 	}
-	made := &Set{Rules: rules, Exemptions: exemptions, flags: flags, scopes: map[string]*Scope{}}
+	made := &Set{Rules: rules, Exemptions: exemptions, flags: flags}
 	made.Version = version(rules, exemptions, flags)
 	made.keyed = made.inputs()
 	return made, nil
@@ -84,12 +78,8 @@ func (m *Match) numbers() []int {
 	return found
 }
 
-// Looks is whether anything in the set looks at an input: what takes time to find out can be left out otherwise.
-func (s *Set) Looks(number int) bool {
-	return slices.Contains(s.keyed, number)
-}
-
-// Keyed are the static inputs that tell kinds of calls apart for this set.
+// Keyed are the static inputs that tell kinds of calls apart for this set, by number. Facts of other static inputs make
+// no difference.
 func (s *Set) Keyed() []int { return s.keyed }
 
 // finding is a rule whose condition is true, or could not be decided: trouble says why.
@@ -109,23 +99,6 @@ type Scope struct {
 	open       []int // the rules that look at facts of the single call
 	exemptions []*Exemption
 	decision   *Decision // if nothing about a call can change it
-}
-
-// ScopeOf is the scope kept under a key that tells all keyed inputs; nil for a new one.
-func (s *Set) ScopeOf(key []byte) *Scope {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.scopes[string(key)]
-}
-
-// Keep keeps a scope under its key.
-func (s *Set) Keep(key []byte, made *Scope) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.scopes) >= mostScopes {
-		clear(s.scopes)
-	}
-	s.scopes[string(key)] = made
 }
 
 // Scope decides what depends only on the static inputs.
@@ -164,6 +137,9 @@ func (s *Set) Scope(static *Known) *Scope {
 func (r *Rule) tellsOfTheCall() bool {
 	return slices.ContainsFunc(r.textInputs(), func(number int) bool { return table.Inputs[number].Dynamic })
 }
+
+// Settled is the decision on calls about which nothing else is found; nil where that depends on the call.
+func (s *Scope) Settled() *Decision { return s.decision }
 
 // Decide is the decision on one call at a time. dynamic gives its dynamic inputs, and is asked for those that are read.
 func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
