@@ -267,6 +267,7 @@ def test_mistake_in_a_file_stops_the_collector_at_start(binary: Path, tmp_path: 
         env={
             "GENOPS_POLICIES": str(policies),
             "GENOPS_QUARANTINE": str(tmp_path / "q"),
+            "GENOPS_STATE": str(tmp_path / "state"),
             "GENOPS_OTLP_HTTP": f"127.0.0.1:{free_port()}",
             "GENOPS_OTLP_GRPC": f"127.0.0.1:{free_port()}",
         },

@@ -3,12 +3,12 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // conditions name time zones, and small images have no database of them
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -159,7 +159,7 @@ func valueOf(fact any) ref.Val {
 	case time.Time:
 		return types.Timestamp{Time: fact.UTC()}
 	default:
-		if fact == nil || reflect.ValueOf(fact).IsZero() && reflect.TypeOf(fact).Kind() == reflect.Pointer {
+		if fact == nil {
 			return nil
 		}
 		return types.DefaultTypeAdapter.NativeToValue(fact)

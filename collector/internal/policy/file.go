@@ -65,7 +65,7 @@ func Parse(text []byte, name string) (*File, error) {
 	into.nameVariables()
 	for i, rule := range into.file.Rules {
 		if into.err == nil {
-			into.fail2(into.finish(rule, into.root.fields["rules"].items[i], i))
+			into.note(into.finish(rule, into.root.fields["rules"].items[i], i))
 		}
 	}
 	for i, test := range into.file.Tests {
@@ -79,7 +79,8 @@ func Parse(text []byte, name string) (*File, error) {
 	return into.file, nil
 }
 
-func (w *written) fail2(err error) {
+// note keeps an error, if there is one.
+func (w *written) note(err error) {
 	if err != nil {
 		w.fail(err)
 	}
@@ -209,7 +210,7 @@ func (w *written) nameVariables() {
 			return
 		}
 		_, err := check(text, at.place())
-		w.fail2(err)
+		w.note(err)
 		w.variables[name] = text
 	}
 }

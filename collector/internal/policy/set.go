@@ -163,21 +163,6 @@ func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
 	return &made
 }
 
-// Findings are the rules that are true of a call, or could not be decided, in the order of the files.
-func (s *Scope) Findings(dynamic Facts) []string {
-	found := slices.Clone(s.settled)
-	bound := bindings{scope: s, dynamic: dynamic}
-	for _, place := range s.open {
-		found = bound.decide(found, place, s.set.Rules[place])
-	}
-	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
-	names := make([]string, 0, len(found))
-	for _, each := range found {
-		names = append(names, each.rule.Name)
-	}
-	return names
-}
-
 // both are the facts of one call: the static ones of its scope, and its own.
 type both struct {
 	scope   *Scope

@@ -16,7 +16,16 @@ type field struct {
 	form   bool // whether there is more than a name: {name:>10}, {name!r}
 }
 
-// fields are the parts of a message. The errors are those of Python's string.Formatter.
+// In the words of Python's string.Formatter, which users of both runtimes read.
+var (
+	//lint:ignore ST1005 Python's words
+	errStray = errors.New("Single '}' encountered in format string")
+	//lint:ignore ST1005 Python's words
+	errEnd      = errors.New("Single '{' encountered in format string")
+	errUnclosed = errors.New("expected '}' before end of string")
+)
+
+// fields are the parts of a message.
 func fields(text string) ([]field, error) {
 	var found []field
 	var before strings.Builder
@@ -31,13 +40,13 @@ func fields(text string) ([]field, error) {
 			at++
 			continue
 		case c == '}':
-			return nil, errors.New("Single '}' encountered in format string") //nolint:staticcheck // Python's words
+			return nil, errStray
 		case at+1 == len(text):
-			return nil, errors.New("Single '{' encountered in format string") //nolint:staticcheck // Python's words
+			return nil, errEnd
 		}
 		length := closing(text[at+1:])
 		if length < 0 {
-			return nil, errors.New("expected '}' before end of string")
+			return nil, errUnclosed
 		}
 		name, _, _ := strings.Cut(text[at+1:at+1+length], ":")
 		name, _, _ = strings.Cut(name, "!")

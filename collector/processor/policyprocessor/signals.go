@@ -29,16 +29,15 @@ type told struct {
 // payers resolves for whom the calls of one batch are, and of one resource of it.
 type payers struct {
 	p        *policyProcessor
-	ctx      context.Context //nolint:containedctx // of the batch it is made for
 	caller   attribution.Caller
 	under    attribution.Attribution
 	asked    bool
 	resolved bool
 }
 
-func (s *payers) of(resource, attributes pcommon.Map) attribution.Attribution {
+func (s *payers) of(ctx context.Context, resource, attributes pcommon.Map) attribution.Attribution {
 	if !s.asked {
-		s.caller, s.asked = s.p.resolver.Caller(s.ctx), true
+		s.caller, s.asked = s.p.resolver.Caller(ctx), true
 	}
 	if !s.resolved {
 		s.under, s.resolved = s.p.resolver.Under(resource, &s.caller), true
@@ -49,8 +48,8 @@ func (s *payers) of(resource, attributes pcommon.Map) attribution.Attribution {
 var calls = sync.Pool{New: func() any { return &call{} }}
 
 func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	inForce, left := p.inForce.Load(), false
-	who := payers{p: p, ctx: ctx}
+	inForce, removed := p.inForce.Load(), false
+	who := payers{p: p}
 	for _, resource := range td.ResourceSpans().All() {
 		who.resolved = false
 		for _, scope := range resource.ScopeSpans().All() {
@@ -66,13 +65,13 @@ func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 				}
 			}
 			if len(dropped) > 0 {
-				left = true
+				removed = true
 				i := -1
 				scope.Spans().RemoveIf(func(ptrace.Span) bool { i++; return slices.Contains(dropped, i) })
 			}
 		}
 	}
-	if !left {
+	if !removed {
 		return td, nil
 	}
 	td.ResourceSpans().RemoveIf(func(resource ptrace.ResourceSpans) bool {
@@ -88,8 +87,8 @@ func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 // processLogs decides about events of calls that nobody decided: those of usage, and GenAI events. What an SDK or the
 // ledger connector wrote has its decision.
 func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	inForce, left := p.inForce.Load(), false
-	who := payers{p: p, ctx: ctx}
+	inForce, removed := p.inForce.Load(), false
+	who := payers{p: p}
 	for _, resource := range ld.ResourceLogs().All() {
 		who.resolved = false
 		for _, scope := range resource.ScopeLogs().All() {
@@ -105,13 +104,13 @@ func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 				}
 			}
 			if len(dropped) > 0 {
-				left = true
+				removed = true
 				i := -1
 				scope.LogRecords().RemoveIf(func(plog.LogRecord) bool { i++; return slices.Contains(dropped, i) })
 			}
 		}
 	}
-	if !left {
+	if !removed {
 		return ld, nil
 	}
 	ld.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
@@ -144,7 +143,7 @@ func (p *policyProcessor) decide(ctx context.Context, given *told, resource pcom
 	}()
 	asked.attributes = given.attributes
 	asked.told, _ = genai.Read(given.scope, given.attributes)
-	asked.who = who.of(resource, given.attributes)
+	asked.who = who.of(ctx, resource, given.attributes)
 	asked.at = time.Now()
 	if given.at != 0 {
 		asked.at = given.at.AsTime()
