@@ -143,24 +143,29 @@ func (s *Scope) Settled() *Decision { return s.decision }
 
 // Decide is the decision on one call at a time. dynamic gives its dynamic inputs, and is asked for those that are read.
 func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
-	found := s.settled
-	if len(s.open) > 0 {
-		bound := bindings{scope: s, dynamic: dynamic}
-		var more []finding
-		for _, place := range s.open {
-			more = bound.decide(more, place, s.set.Rules[place])
-		}
-		if len(more) > 0 {
-			found = append(slices.Clone(s.settled), more...)
-			slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
-		} else if s.decision != nil {
-			return s.decision
-		}
-	} else if s.decision != nil {
+	found, more := s.findings(dynamic)
+	if !more && s.decision != nil {
 		return s.decision
 	}
 	made := s.decided(found, both{s, dynamic}, at)
 	return &made
+}
+
+// findings are in the order of the files; more is whether the single call adds any to what is settled.
+func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
+	if len(s.open) == 0 {
+		return s.settled, false
+	}
+	bound := bindings{scope: s, dynamic: dynamic}
+	for _, place := range s.open {
+		found = bound.decide(found, place, s.set.Rules[place])
+	}
+	if len(found) == 0 {
+		return s.settled, false
+	}
+	found = append(found, s.settled...)
+	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
+	return found, true
 }
 
 // both are the facts of one call: the static ones of its scope, and its own.
@@ -186,15 +191,31 @@ type bindings struct {
 
 // ResolveName is the value of an input, or whether it is known for a name with has_ before it.
 func (b *bindings) ResolveName(name string) (any, bool) {
-	if number, ok := numbers[name]; ok {
-		found := b.value(number)
-		return found, found != nil
+	named, ok := bindable[name]
+	if !ok {
+		return nil, false
 	}
-	if number, ok := numbers[strings.TrimPrefix(name, has)]; ok {
-		return types.Bool(b.value(number) != nil), true
+	found := b.value(named.number)
+	if named.asks {
+		return types.Bool(found != nil), true
 	}
-	return nil, false
+	return found, found != nil
 }
+
+type asked struct {
+	number int
+	asks   bool
+}
+
+// bindable are the names of a condition: each an input, or the question whether it is known.
+var bindable = func() map[string]asked {
+	made := map[string]asked{}
+	for _, name := range conditionNames {
+		bare := strings.TrimPrefix(name, has)
+		made[name] = asked{numbers[bare], bare != name}
+	}
+	return made
+}()
 
 // Parent is none: there are no other bindings.
 func (b *bindings) Parent() cel.Activation { return nil }

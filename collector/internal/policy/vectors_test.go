@@ -89,12 +89,7 @@ func try(t testing.TB, set *Set, input map[string]any, at time.Time) (*Decision,
 
 // truths are the rules that are true of a call, or could not be decided, in the order of the files.
 func truths(scope *Scope, dynamic Facts) []string {
-	found := slices.Clone(scope.settled)
-	bound := bindings{scope: scope, dynamic: dynamic}
-	for _, place := range scope.open {
-		found = bound.decide(found, place, scope.set.Rules[place])
-	}
-	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
+	found, _ := scope.findings(dynamic)
 	names := make([]string, 0, len(found))
 	for _, each := range found {
 		names = append(names, each.rule.Name)
