@@ -11,6 +11,7 @@ import (
 	"github.com/genops-ai/genops/collector/internal/attribution"
 	"github.com/genops-ai/genops/collector/internal/genai"
 	"github.com/genops-ai/genops/collector/internal/policy"
+	"github.com/genops-ai/genops/collector/internal/pricing"
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
@@ -186,7 +187,8 @@ func (c *call) static(number int) any {
 func (c *call) Fact(number int) any {
 	switch number {
 	case inputCost:
-		if cost, ok := c.number(semconv.GenopsCostTotal); ok {
+		cost, ok := c.number(semconv.GenopsCostTotal)
+		if currency := c.text(semconv.GenopsCostCurrency); ok && (currency == "" || currency == pricing.Currency) {
 			return cost // what it cost is the bound that an SDK would have had to know
 		}
 	case inputTokens:

@@ -146,6 +146,7 @@ func TestWhatSpansTellOfACall(t *testing.T) {
 		"tokens":                            {map[string]any{"gen_ai.usage.input_tokens": 1001}, "WARNING", "large"},
 		"no tokens are told":                {map[string]any{"gen_ai.usage.input_tokens": nil, "gen_ai.usage.output_tokens": nil}, "WARNING", "large"},
 		"what it cost":                      {map[string]any{"genops.cost.total": 1.5}, "RATE_LIMITED", "dear"},
+		"what it cost, in other money":      {map[string]any{"genops.cost.total": 1.5, "genops.cost.currency": "EUR"}, "ALLOWED", nil},
 		"what it cost, as a whole":          {map[string]any{"genops.cost.total": 2}, "RATE_LIMITED", "dear"},
 		"a tag":                             {map[string]any{"genops.feature": "tiered", "genops.tag.tier": "free"}, "BLOCKED", "tier"},
 		"another tag":                       {map[string]any{"genops.feature": "tiered", "genops.tag.tier": "gold"}, "ALLOWED", nil},
