@@ -26,6 +26,12 @@ def _configuration_reference() -> str:
     return render_configuration_reference()
 
 
+def _policy_inputs() -> str:
+    from _policy_inputs import render_policy_inputs  # it imports genops, too
+
+    return render_policy_inputs()
+
+
 def _same_bytes(name: str) -> Callable[[], str]:
     """A file of data that the Collector reads, too: Go embeds files of its own module only."""
     return lambda: (ROOT / "src/genops/data" / name).read_text(encoding="utf-8")
@@ -40,6 +46,8 @@ ARTEFACTS: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/telemetry.md", lambda: semconv.render_reference(_registry.load())),
     ("docs/reference/configuration.md", _configuration_reference),
     ("collector/internal/semconv/semconv.go", lambda: semconv.render_go_constants(_registry.load())),
+    ("spec/policy/inputs.json", _policy_inputs),
+    ("collector/internal/data/policy_inputs.json", _policy_inputs),
     *((f"collector/internal/data/{name}", _same_bytes(name)) for name in _SHARED_DATA),
 ]
 

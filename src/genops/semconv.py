@@ -18,6 +18,7 @@ __all__ = [
     "EVENT_EVALUATION_COMPLETE",
     "EVENT_GEN_AI_EVALUATION_RESULT",
     "EVENT_POLICY_EVALUATED",
+    "EVENT_POLICY_VIOLATION",
     "EVENT_USAGE_RECORDED",
     "GENOPS_ACCOUNTING_ACTUAL",
     "GENOPS_ACCOUNTING_RECONCILIATION_DELTA",
@@ -77,6 +78,7 @@ __all__ = [
     "GENOPS_POLICY_REASON",
     "GENOPS_POLICY_REASON_CODE",
     "GENOPS_POLICY_RESULT",
+    "GENOPS_POLICY_ROUTE",
     "GENOPS_POLICY_RULES_VIOLATED",
     "GENOPS_POLICY_SHADOW",
     "GENOPS_POLICY_TIMESTAMP",
@@ -226,6 +228,7 @@ GENOPS_POLICY_ORIGINAL_MODEL: Final = "genops.policy.original_model"
 GENOPS_POLICY_REASON: Final = "genops.policy.reason"
 GENOPS_POLICY_REASON_CODE: Final = "genops.policy.reason_code"
 GENOPS_POLICY_RESULT: Final = "genops.policy.result"
+GENOPS_POLICY_ROUTE: Final = "genops.policy.route"
 GENOPS_POLICY_RULES_VIOLATED: Final = "genops.policy.rules_violated"
 GENOPS_POLICY_SHADOW: Final = "genops.policy.shadow"
 GENOPS_POLICY_TIMESTAMP: Final = "genops.policy.timestamp"
@@ -257,6 +260,7 @@ OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 EVENT_POLICY_EVALUATED: Final = "genops.policy.evaluated"
+EVENT_POLICY_VIOLATION: Final = "genops.policy.violation"
 EVENT_BUDGET_RESERVATION: Final = "genops.budget.reservation"
 EVENT_BUDGET_RECONCILIATION: Final = "genops.budget.reconciliation"
 EVENT_COST_CALCULATED: Final = "genops.cost.calculated"

@@ -39,7 +39,8 @@ def _environment(tmp_path: Path, *files: Path) -> dict[str, str]:
     chosen = {
         name: "secret" for name in named - kept if not name.endswith(("ENDPOINT", "URL", "ZONE", "REALM", "SITE"))
     }
-    return os.environ | {"GENOPS_STATE": str(tmp_path / "state")} | chosen
+    own = {"GENOPS_STATE": str(tmp_path / "state"), "GENOPS_POLICIES": str(ROOT / "examples/policies/*.yaml")}
+    return os.environ | own | chosen
 
 
 def _validate(binary: Path, tmp_path: Path, *files: Path) -> subprocess.CompletedProcess[str]:

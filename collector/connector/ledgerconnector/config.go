@@ -23,9 +23,20 @@ type Config struct {
 	// Remembered is how many calls are recognised when they come again. Beyond it a batch that is sent again late is
 	// added to the metrics twice; log records carry the call's id and can always be told apart.
 	Remembered int `mapstructure:"remembered_calls"`
+	// Events are the log records to write: usage, one of each settled call, and violation, one of each call that breaks
+	// rules. Alerts want a connector of their own: what reads the ledger expects usage alone.
+	Events []string `mapstructure:"events"`
 
 	_ struct{}
 }
+
+// Events that there are.
+const (
+	usageEvent     = "usage"
+	violationEvent = "violation"
+)
+
+var eventNames = []string{usageEvent, violationEvent}
 
 var _ component.Config = (*Config)(nil)
 
@@ -38,7 +49,7 @@ const (
 func createDefaultConfig() component.Config {
 	return &Config{
 		Dimensions: slices.Clone(dimensionNames), SeriesLimit: defaultSeries, FlushInterval: defaultFlush,
-		Remembered: defaultRemembered,
+		Remembered: defaultRemembered, Events: []string{usageEvent},
 	}
 }
 
@@ -48,6 +59,12 @@ func (c *Config) Validate() error {
 		if !slices.Contains(dimensionNames, name) {
 			return fmt.Errorf("dimensions: '%s' is none.%s  fix: use %s", name,
 				suggest.DidYouMean(name, dimensionNames), strings.Join(dimensionNames, ", "))
+		}
+	}
+	for _, name := range c.Events {
+		if !slices.Contains(eventNames, name) {
+			return fmt.Errorf("events: '%s' is none.%s  fix: use %s", name,
+				suggest.DidYouMean(name, eventNames), strings.Join(eventNames, ", "))
 		}
 	}
 	if c.SeriesLimit < 1 {

@@ -105,6 +105,42 @@ func TestOneRecordForEachSettledCall(t *testing.T) {
 	}
 }
 
+func TestOneRecordForEachCallThatBreaksRules(t *testing.T) {
+	sink, td := new(consumertest.LogsSink), calls("fine", "refused", "warned", "repeated")
+	spans := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	for i, result := range []string{"ALLOWED", "BLOCKED", "WARNING", "BLOCKED"} {
+		spans.At(i).Attributes().PutStr(semconv.GenopsPolicyResult, result)
+		spans.At(i).Attributes().PutStr(semconv.GenopsPolicyReason, "because")
+	}
+	spans.At(1).Attributes().Remove(semconv.GenopsCallID) // nobody priced it
+	spans.At(3).Attributes().PutStr(semconv.GenopsCostRole, "mirror")
+	config := createDefaultConfig().(*Config)
+	config.Events = []string{"violation"}
+	require.NoError(t, config.Validate())
+	made, err := NewFactory().CreateTracesToLogs(context.Background(), connectortest.NewNopSettings(metadata.Type), config, sink)
+	require.NoError(t, err)
+	require.NoError(t, made.ConsumeTraces(context.Background(), td))
+
+	records := sink.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	require.Equal(t, 2, records.Len())
+	assert.Equal(t, semconv.EventPolicyViolation, records.At(0).EventName())
+	assert.Equal(t, plog.SeverityNumberError, records.At(0).SeverityNumber())
+	assert.Equal(t, plog.SeverityNumberWarn, records.At(1).SeverityNumber())
+	assert.Equal(t, "because", records.At(0).Body().Str())
+	for name, want := range map[string]any{
+		semconv.GenopsPolicyResult: "BLOCKED", semconv.GenopsTeam: "search", semconv.GenopsCustomerID: "refused",
+		semconv.GenAIRequestModel: "gpt-5.4", semconv.GenopsCallOutcome: "completed",
+	} {
+		assert.Equal(t, want, records.At(0).Attributes().AsRaw()[name], name)
+	}
+}
+
+func TestEventsThatAreNoneAreNamed(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	config.Events = []string{"violations"}
+	assert.ErrorContains(t, config.Validate(), "events: 'violations' is none. Did you mean 'violation'?")
+}
+
 func TestRefusalOfTheRecordsIsTheSendersToKnow(t *testing.T) {
 	refused := errors.New("full")
 	next, err := consumer.NewLogs(func(context.Context, plog.Logs) error { return refused })

@@ -3,6 +3,7 @@ package ledgerconnector
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -21,12 +22,16 @@ func NewFactory() connector.Factory {
 	)
 }
 
-func createTracesToLogs(_ context.Context, set connector.Settings, _ component.Config, next consumer.Logs) (connector.Traces, error) {
+func createTracesToLogs(_ context.Context, set connector.Settings, cfg component.Config, next consumer.Logs) (connector.Traces, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, fmt.Errorf("own metrics: %w", err)
 	}
-	return &toLogs{next: next, telemetry: telemetry, version: set.BuildInfo.Version}, nil
+	events := cfg.(*Config).Events
+	return &toLogs{
+		next: next, telemetry: telemetry, version: set.BuildInfo.Version,
+		usage: slices.Contains(events, usageEvent), violations: slices.Contains(events, violationEvent),
+	}, nil
 }
 
 func createTracesToMetrics(_ context.Context, set connector.Settings, cfg component.Config, next consumer.Metrics) (connector.Traces, error) {

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -14,13 +15,15 @@ import (
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
-// toLogs writes one genops.usage.recorded for each settled call.
+// toLogs writes one genops.usage.recorded for each settled call, and one genops.policy.violation for each that breaks rules.
 type toLogs struct {
 	component.StartFunc
 	reading
 	next      consumer.Logs
 	telemetry *metadata.TelemetryBuilder
 	version   string
+
+	usage, violations bool // which records are written
 }
 
 func (l *toLogs) Shutdown(context.Context) error {
@@ -32,34 +35,54 @@ func (l *toLogs) Shutdown(context.Context) error {
 // records have the same call ids.
 func (l *toLogs) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	made := plog.NewLogs()
+	count := int64(0)
 	for _, resource := range td.ResourceSpans().All() {
-		var into plog.LogRecordSlice
-		begun := false
+		records := lazyRecords{from: resource.Resource(), made: made, version: l.version}
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
-				if !settled(span.Attributes()) {
+				settled := l.usage && settled(span.Attributes())
+				violates := l.violations && violates(span.Attributes())
+				if !settled && !violates {
 					continue
 				}
-				if !begun {
-					begun = true
-					logs := made.ResourceLogs().AppendEmpty()
-					resource.Resource().CopyTo(logs.Resource())
-					records := logs.ScopeLogs().AppendEmpty()
-					records.Scope().SetName("genops")
-					records.Scope().SetVersion(l.version)
-					into = records.LogRecords()
-				}
 				found := newCall(span, scope.Scope().Name(), resource.Resource().Attributes())
-				found.write(into.AppendEmpty())
+				if settled {
+					found.write(records.append())
+					count++
+				}
+				if violates {
+					found.writeViolation(records.append())
+				}
 			}
 		}
 	}
-	count := made.LogRecordCount()
-	if count == 0 {
+	if made.LogRecordCount() == 0 {
 		return nil
 	}
-	l.telemetry.GenopsLedgerCalls.Add(ctx, int64(count))
+	l.telemetry.GenopsLedgerCalls.Add(ctx, count)
 	return l.next.ConsumeLogs(ctx, made)
+}
+
+// lazyRecords are the records of one resource, which is copied with the first of them.
+type lazyRecords struct {
+	from    pcommon.Resource
+	made    plog.Logs
+	version string
+	records plog.LogRecordSlice
+	begun   bool
+}
+
+func (l *lazyRecords) append() plog.LogRecord {
+	if !l.begun {
+		l.begun = true
+		logs := l.made.ResourceLogs().AppendEmpty()
+		l.from.CopyTo(logs.Resource())
+		scope := logs.ScopeLogs().AppendEmpty()
+		scope.Scope().SetName("genops")
+		scope.Scope().SetVersion(l.version)
+		l.records = scope.LogRecords()
+	}
+	return l.records.AppendEmpty()
 }
 
 // Attributes of the span that are fields of the entry as they are.

@@ -22,3 +22,8 @@ var UsageShapes []byte
 //
 //go:embed redaction_rules.json
 var RedactionRules []byte
+
+// PolicyInputs are the facts that the conditions of policy files may read.
+//
+//go:embed policy_inputs.json
+var PolicyInputs []byte

@@ -42,6 +42,7 @@ type table struct {
 	ExclusiveInput [][2]string         `json:"exclusive_input"`
 	Frameworks     []string            `json:"frameworks"`
 	Providers      map[string]string   `json:"providers"`
+	Requests       requests            `json:"requests"`
 }
 
 // place is which fact an attribute tells, and how far behind other names of the same fact it stands.

@@ -249,6 +249,9 @@ const GenopsPolicyReasonCode = "genops.policy.reason_code"
 // GenopsPolicyResult is an attribute.
 const GenopsPolicyResult = "genops.policy.result"
 
+// GenopsPolicyRoute is an attribute.
+const GenopsPolicyRoute = "genops.policy.route"
+
 // GenopsPolicyRulesViolated is an attribute.
 const GenopsPolicyRulesViolated = "genops.policy.rules_violated"
 
@@ -341,6 +344,9 @@ const GenopsUsageQuantity = "genops.usage.quantity"
 
 // EventPolicyEvaluated is an event.
 const EventPolicyEvaluated = "genops.policy.evaluated"
+
+// EventPolicyViolation is an event.
+const EventPolicyViolation = "genops.policy.violation"
 
 // EventBudgetReservation is an event.
 const EventBudgetReservation = "genops.budget.reservation"

@@ -73,6 +73,7 @@ ATTRIBUTE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         s.GENOPS_POLICY_REASON: "string",
         s.GENOPS_POLICY_REASON_CODE: "string",
         s.GENOPS_POLICY_RESULT: "string",
+        s.GENOPS_POLICY_ROUTE: "string",
         s.GENOPS_POLICY_RULES_VIOLATED: "string[]",
         s.GENOPS_POLICY_SHADOW: "string[]",
         s.GENOPS_POLICY_TIMESTAMP: "int",
@@ -111,6 +112,10 @@ REQUIRED: Final = (
 EVENT_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         s.EVENT_POLICY_EVALUATED: (s.GENOPS_POLICY_RESULT,),
+        s.EVENT_POLICY_VIOLATION: (
+            s.GENOPS_POLICY_RESULT,
+            s.GENOPS_POLICY_REASON_CODE,
+        ),
         s.EVENT_BUDGET_RESERVATION: (
             s.GENOPS_ACCOUNTING_RESERVED,
             s.GENOPS_ACCOUNTING_UNIT,

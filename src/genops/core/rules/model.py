@@ -104,14 +104,16 @@ class Rule:
     def _check_placeholders(self, key: str, text: str | None) -> None:
         usable = [name for name, each in INPUTS.items() if each.kind in _IN_MESSAGES]
         try:
-            names = [name for _, name, _, _ in Formatter().parse(text or "") if name is not None]
+            fields = [(name, form or how) for _, name, form, how in Formatter().parse(text or "") if name is not None]
         except ValueError as error:
             raise self.error(f"{key}: {error}.", "write {{ and }} for braces, {model} for the model") from error
-        for name in names:
+        for name, form in fields:
             if name not in usable:
                 raise self.error(
                     f"{key} names {{{name}}}.{did_you_mean(name, usable)}", f"use {{{'}, {'.join(usable)}}}"
                 )
+            if form:
+                raise self.error(f"{key} says how to write {{{name}}}, which is not read.", f"write {{{name}}}")
 
     def error(self, message: str, fix: str) -> ConfigurationError:
         """An error about this rule."""

@@ -7,7 +7,8 @@ is decided once (`RuleSet.scope`); the conditions left for each call are evaluat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -335,13 +336,33 @@ def _refuse_strays(exemptions: Iterable[Exemption], rules: Iterable[Rule]) -> No
 
 
 def _version(rules: Sequence[Rule], exemptions: Sequence[Exemption], flags: Mapping[str, bool]) -> str:
-    """Twelve hexadecimal digits that change when anything does that can change a decision."""
-    said = repr(
-        ([_plain(rule) for rule in rules], [each.signed_fields() for each in exemptions], sorted(flags.items()))
-    )
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    """Twelve hexadecimal digits that change when anything does that can change a decision.
+
+    Source: spec/policy/README.md, "Version"; other runtimes make the same.
+    """
+    said = {
+        "rules": [_plain(rule) for rule in rules],
+        "exceptions": [each.signed_fields() for each in exemptions],
+        "flags": dict(flags),
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _plain(rule: Rule) -> list[Any]:
-    left_out: Callable[[str], bool] = {"source", "description"}.__contains__
-    return [(name, repr(getattr(rule, name))) for name in rule.__slots__ if not left_out(name)]
+def _plain(rule: Rule) -> dict[str, Any]:
+    wait = rule.retry_after_s
+    return {
+        "name": rule.name,
+        "condition": rule.condition,
+        "match": {key: list(patterns) for key, patterns in rule.match.items()},
+        "decision": rule.decision,
+        "reason_code": rule.reason_code,
+        "mode": rule.mode,
+        "on_error": rule.on_error,
+        "on_unknown": rule.on_unknown,
+        "message": rule.message,
+        "fix": rule.fix,
+        "retry_after_s": int(wait) if wait is not None and wait.is_integer() else wait,
+        "actions": rule.actions.described() if rule.actions is not None else None,
+        "approval": rule.approval,
+    }

@@ -1,0 +1,144 @@
+package genai
+
+import (
+	"encoding/json"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// requests are the names of what a request asks for besides the model.
+type requests struct {
+	Streamed        []string            `json:"streamed"`
+	MaxOutputTokens []string            `json:"max_output_tokens"`
+	Tools           []string            `json:"tools"`
+	Parameters      []string            `json:"parameters"`
+	ParameterNames  map[string][]string `json:"parameter_names"`
+}
+
+const mostTools = 1000 // of one request that are read
+
+// Streamed is whether the answer came in pieces, as far as the span says so.
+func Streamed(attributes pcommon.Map) bool {
+	for _, name := range names.Requests.Streamed {
+		if value, ok := attributes.Get(name); ok && value.Type() == pcommon.ValueTypeBool {
+			return value.Bool()
+		}
+	}
+	if operation, ok := attributes.Get("ai.operationId"); ok && strings.HasPrefix(operation.Str(), "ai.stream") {
+		return true
+	}
+	streamed, _ := parameter(attributes, "streamed").(bool)
+	return streamed
+}
+
+// MaxOutputTokens is the limit on the output that the request set; false if the span tells of none.
+func MaxOutputTokens(attributes pcommon.Map) (int64, bool) {
+	for _, name := range names.Requests.MaxOutputTokens {
+		if value, ok := attributes.Get(name); ok && value.Type() == pcommon.ValueTypeInt {
+			return limit(value.Int(), value.Int() >= 0)
+		}
+	}
+	number, ok := parameter(attributes, "max_output_tokens").(json.Number)
+	if !ok {
+		return 0, false
+	}
+	whole, err := number.Int64()
+	return limit(whole, err == nil && whole >= 0)
+}
+
+func limit(tokens int64, ok bool) (int64, bool) {
+	return min(tokens, mostOneCalls), ok
+}
+
+// Tools are the names of the tools that the model was offered; of one without a name, its type. Empty where the span
+// does not tell.
+func Tools(attributes pcommon.Map) []string {
+	found := []string{}
+	for _, name := range names.Requests.Tools {
+		before, after, numbered := strings.Cut(name, "*")
+		if !numbered {
+			if value, ok := attributes.Get(name); ok {
+				found = append(found, toolNames(plain(value))...)
+			}
+			continue
+		}
+		for attribute, value := range attributes.All() {
+			if strings.HasPrefix(attribute, before) && strings.HasSuffix(attribute, after) && len(found) < mostTools {
+				found = append(found, toolNames(plain(value))...)
+			}
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, toolNames(parameter(attributes, "tools"))...)
+	}
+	return found[:min(len(found), mostTools)]
+}
+
+// plain is the value, read as JSON where it is text that may be some.
+func plain(value pcommon.Value) any {
+	if value.Type() != pcommon.ValueTypeStr {
+		return value.AsRaw()
+	}
+	text := strings.TrimSpace(value.Str())
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		return text
+	}
+	return decoded(text)
+}
+
+func decoded(text string) any {
+	var read any
+	if len(text) > longestJSON {
+		return nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&read) != nil {
+		return nil
+	}
+	return read
+}
+
+func toolNames(given any) []string {
+	switch given := given.(type) {
+	case string:
+		if text := strings.TrimSpace(given); strings.HasPrefix(text, "{") {
+			return toolNames(decoded(text))
+		}
+		if given != "" {
+			return []string{given}
+		}
+	case []any:
+		var found []string
+		for _, each := range given[:min(len(given), mostTools)] {
+			found = append(found, toolNames(each)...)
+		}
+		return found
+	case map[string]any:
+		inner, _ := given["function"].(map[string]any)
+		for _, name := range []any{inner["name"], given["name"], given["type"]} {
+			if text, ok := name.(string); ok && text != "" {
+				return []string{text}
+			}
+		}
+	}
+	return nil
+}
+
+// parameter is one of the parameters of a request that are kept as a JSON object; nil if it is not there.
+func parameter(attributes pcommon.Map, which string) any {
+	for _, name := range names.Requests.Parameters {
+		value, ok := attributes.Get(name)
+		if !ok {
+			continue
+		}
+		object, _ := plain(value).(map[string]any)
+		for _, key := range names.Requests.ParameterNames[which] {
+			if found, ok := object[key]; ok {
+				return found
+			}
+		}
+	}
+	return nil
+}

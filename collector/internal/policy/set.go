@@ -1,0 +1,254 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// Set is the rules of all policy files. It is safe for concurrent use.
+type Set struct {
+	Rules      []*Rule
+	Exemptions []*Exemption
+	Version    string
+
+	flags map[string]bool
+	keyed []int // the inputs that tell kinds of calls apart: those that some rule looks at
+}
+
+// NewSet puts rules together; exemptions are valid signatures only. The error is an *Error.
+func NewSet(rules []*Rule, exemptions []*Exemption, flags map[string]bool) (*Set, error) {
+	seen := map[string]*Rule{}
+	var names []string
+	for _, rule := range rules {
+		if first := seen[rule.Name]; first != nil {
+			return nil, &Error{
+				Place: rule.Source, Message: fmt.Sprintf("rule %s is there already (%s).", quote(rule.Name), first.Source),
+				Fix: "give each rule a name of its own",
+			}
+		}
+		seen[rule.Name] = rule
+		names = append(names, rule.Name)
+	}
+	slices.Sort(names)
+	for _, each := range exemptions {
+		if seen[each.Rule] == nil {
+			return nil, &Error{
+				Place:   each.Source,
+				Message: fmt.Sprintf("exception %s is from rule %s, which is not there.", quote(each.ID), quote(each.Rule)),
+				Fix:     "rule: one of " + firstOf(strings.Join(names, ", "), "the rules, of which there are none"),
+			}
+		}
+	}
+	made := &Set{Rules: rules, Exemptions: exemptions, flags: flags}
+	made.Version = version(rules, exemptions, flags)
+	made.keyed = made.inputs()
+	return made, nil
+}
+
+// inputs are the static inputs that anything in the set looks at.
+func (s *Set) inputs() []int {
+	var used []int
+	for _, rule := range s.Rules {
+		used = append(used, rule.condition.reads...)
+		used = append(used, rule.condition.asks...)
+		used = append(used, rule.textInputs()...)
+		used = append(used, rule.Match.numbers()...)
+	}
+	for _, each := range s.Exemptions {
+		used = append(used, each.Match.numbers()...)
+	}
+	slices.Sort(used)
+	used = slices.Compact(used)
+	return slices.DeleteFunc(used, func(number int) bool {
+		return table.Inputs[number].Dynamic || number == numbers["flags"]
+	})
+}
+
+func (m *Match) numbers() []int {
+	var found []int
+	for _, key := range m.keys {
+		found = append(found, numbers[key])
+	}
+	return found
+}
+
+// Keyed are the static inputs that tell kinds of calls apart for this set, by number. Facts of other static inputs make
+// no difference.
+func (s *Set) Keyed() []int { return s.keyed }
+
+// finding is a rule whose condition is true, or could not be decided: trouble says why.
+type finding struct {
+	place   int
+	rule    *Rule
+	trouble string
+	unknown bool // the trouble is a fact that nobody stated
+}
+
+// Scope is what the rules say to calls of one kind for one payer.
+type Scope struct {
+	set        *Set
+	static     Known
+	values     [mostInputs]ref.Val
+	settled    []finding
+	open       []int // the rules that look at facts of the single call
+	exemptions []*Exemption
+	decision   *Decision // if nothing about a call can change it
+}
+
+// Scope decides what depends only on the static inputs.
+func (s *Set) Scope(static *Known) *Scope {
+	made := &Scope{set: s, static: *static}
+	made.static.Set("flags", s.flags)
+	for number, input := range table.Inputs {
+		if input.Dynamic {
+			made.static[number] = nil
+		}
+		made.values[number] = valueOf(made.static[number])
+	}
+	for place, rule := range s.Rules {
+		switch {
+		case !rule.Match.matches(&made.static):
+		case rule.condition.dynamic():
+			made.open = append(made.open, place)
+		default:
+			bound := bindings{scope: made}
+			made.settled = bound.decide(made.settled, place, rule)
+		}
+	}
+	for _, each := range s.Exemptions {
+		if each.Match.matches(&made.static) {
+			made.exemptions = append(made.exemptions, each)
+		}
+	}
+	tells := slices.ContainsFunc(made.settled, func(found finding) bool { return found.rule.tellsOfTheCall() })
+	if len(made.exemptions) == 0 && !tells {
+		decided := made.decided(made.settled, &made.static, time.Time{})
+		made.decision = &decided
+	}
+	return made
+}
+
+func (r *Rule) tellsOfTheCall() bool {
+	return slices.ContainsFunc(r.textInputs(), func(number int) bool { return table.Inputs[number].Dynamic })
+}
+
+// Settled is the decision on calls about which nothing else is found; nil where that depends on the call.
+func (s *Scope) Settled() *Decision { return s.decision }
+
+// Decide is the decision on one call at a time. dynamic gives its dynamic inputs, and is asked for those that are read.
+func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
+	found, more := s.findings(dynamic)
+	if !more && s.decision != nil {
+		return s.decision
+	}
+	made := s.decided(found, both{s, dynamic}, at)
+	return &made
+}
+
+// findings are in the order of the files; more is whether the single call adds any to what is settled.
+func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
+	if len(s.open) == 0 {
+		return s.settled, false
+	}
+	bound := bindings{scope: s, dynamic: dynamic}
+	for _, place := range s.open {
+		found = bound.decide(found, place, s.set.Rules[place])
+	}
+	if len(found) == 0 {
+		return s.settled, false
+	}
+	found = append(found, s.settled...)
+	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
+	return found, true
+}
+
+// both are the facts of one call: the static ones of its scope, and its own.
+type both struct {
+	scope   *Scope
+	dynamic Facts
+}
+
+func (b both) Fact(number int) any {
+	if table.Inputs[number].Dynamic {
+		return b.dynamic.Fact(number)
+	}
+	return b.scope.static[number]
+}
+
+// bindings are what conditions are evaluated with. What is not known is not bound.
+type bindings struct {
+	scope   *Scope
+	dynamic Facts
+	values  [mostInputs]ref.Val
+	asked   [mostInputs]bool
+}
+
+// ResolveName is the value of an input, or whether it is known for a name with has_ before it.
+func (b *bindings) ResolveName(name string) (any, bool) {
+	named, ok := bindable[name]
+	if !ok {
+		return nil, false
+	}
+	found := b.value(named.number)
+	if named.asks {
+		return types.Bool(found != nil), true
+	}
+	return found, found != nil
+}
+
+type asked struct {
+	number int
+	asks   bool
+}
+
+// bindable are the names of a condition: each an input, or the question whether it is known.
+var bindable = func() map[string]asked {
+	made := map[string]asked{}
+	for _, name := range conditionNames {
+		bare := strings.TrimPrefix(name, has)
+		made[name] = asked{numbers[bare], bare != name}
+	}
+	return made
+}()
+
+// Parent is none: there are no other bindings.
+func (b *bindings) Parent() cel.Activation { return nil }
+
+func (b *bindings) value(number int) ref.Val {
+	if !table.Inputs[number].Dynamic {
+		return b.scope.values[number]
+	}
+	if !b.asked[number] {
+		b.asked[number] = true
+		b.values[number] = valueOf(b.dynamic.Fact(number))
+	}
+	return b.values[number]
+}
+
+// decide appends what is found about one rule, if anything is.
+func (b *bindings) decide(found []finding, place int, rule *Rule) []finding {
+	holds, err := rule.condition.holds(b)
+	switch {
+	case err == nil && holds:
+		return append(found, finding{place: place, rule: rule})
+	case err == nil:
+		return found
+	}
+	var missing []string
+	for _, number := range rule.condition.reads {
+		if b.value(number) == nil {
+			missing = append(missing, table.Inputs[number].Name)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return append(found, finding{place, rule, strings.Join(missing, " and ") + " is not known", true})
+	}
+	return append(found, finding{place: place, rule: rule, trouble: said(err)})
+}

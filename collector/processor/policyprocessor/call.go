@@ -1,0 +1,233 @@
+package policyprocessor
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/attribution"
+	"github.com/genops-ai/genops/collector/internal/genai"
+	"github.com/genops-ai/genops/collector/internal/policy"
+	"github.com/genops-ai/genops/collector/internal/pricing"
+	"github.com/genops-ai/genops/collector/internal/semconv"
+)
+
+// call is what a span or a record says of one call, as the inputs of rules.
+type call struct {
+	attributes pcommon.Map
+	told       genai.Call
+	who        attribution.Attribution
+	at         time.Time
+	buffer     []byte // of keys
+}
+
+var (
+	inputTags           = policy.Number("tags")
+	inputClassification = policy.Number("data_classification")
+	inputStreamed       = policy.Number("streamed")
+	inputCost           = policy.Number("estimated_cost")
+	inputTokens         = policy.Number("input_tokens")
+	inputMaxOutput      = policy.Number("max_output_tokens")
+	inputTools          = policy.Number("tools")
+	inputEntities       = policy.Number("entities")
+	inputBudgetUsed     = policy.Number("budget_used")
+	inputNow            = policy.Number("now")
+)
+
+// texts are the inputs that are one text each.
+var texts = map[int]func(c *call) string{
+	policy.Number("provider"):       func(c *call) string { return c.told.Provider },
+	policy.Number("operation"):      (*call).operation,
+	policy.Number("operation_type"): func(c *call) string { return c.told.Type },
+	policy.Number("model"):          (*call).model,
+	policy.Number("region"):         (*call).region,
+	policy.Number("host"):           func(c *call) string { return c.told.ServerAddress },
+	inputClassification:             (*call).classification,
+}
+
+// inputFields are the fields of the attribution by the number of their input; -1 for other inputs.
+var inputFields = func() []int {
+	made := make([]int, len(policy.Inputs()))
+	for number, input := range policy.Inputs() {
+		made[number] = attribution.Field(input.Name)
+	}
+	return made
+}()
+
+func (c *call) text(name string) string {
+	if value, ok := c.attributes.Get(name); ok && value.Type() == pcommon.ValueTypeStr {
+		return value.Str()
+	}
+	return ""
+}
+
+func (c *call) number(name string) (float64, bool) {
+	value, ok := c.attributes.Get(name)
+	if !ok {
+		return 0, false
+	}
+	switch value.Type() {
+	case pcommon.ValueTypeDouble:
+		return value.Double(), true
+	case pcommon.ValueTypeInt:
+		return float64(value.Int()), true
+	}
+	return 0, false
+}
+
+func (c *call) operation() string {
+	switch {
+	case c.text(semconv.GenAIOperationName) != "":
+		return c.text(semconv.GenAIOperationName)
+	case c.told.Type == "embedding":
+		return "embeddings"
+	}
+	return "chat"
+}
+
+// model is the one that was asked for; of a span that names only the one that answered, that one.
+func (c *call) model() string {
+	if c.told.RequestModel != "" {
+		return c.told.RequestModel
+	}
+	return c.told.ResponseModel
+}
+
+func (c *call) region() string {
+	if stated := c.text(semconv.GenopsRegion); stated != "" {
+		return stated
+	}
+	return c.told.Region
+}
+
+func (c *call) classification() string {
+	if stated := c.text(semconv.GenopsDataClassification); stated != "" {
+		return stated
+	}
+	return c.text(semconv.GenopsTag + ".data_classification")
+}
+
+func (c *call) tags() map[string]string {
+	found := map[string]string{}
+	for name, value := range c.attributes.All() {
+		if tag, ok := strings.CutPrefix(name, semconv.GenopsTag+"."); ok {
+			found[tag] = value.AsString()
+		}
+	}
+	return found
+}
+
+// key tells kinds of calls apart: what the rules look at, each text after its length.
+func (c *call) key(by *ruled) []byte {
+	key := c.buffer[:0]
+	for _, field := range by.fields {
+		key = appended(key, c.who[field])
+	}
+	for _, number := range by.keyed {
+		switch {
+		case inputFields[number] >= 0:
+			key = appended(key, c.who[inputFields[number]])
+		case texts[number] != nil:
+			key = appended(key, texts[number](c))
+		case number == inputStreamed:
+			streamed := "n"
+			if genai.Streamed(c.attributes) {
+				streamed = "y"
+			}
+			key = appended(key, streamed)
+		case number == inputTags:
+			key = c.appendTags(key)
+		}
+	}
+	c.buffer = key
+	return key
+}
+
+func appended(key []byte, text string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(text))), text...)
+}
+
+func (c *call) appendTags(key []byte) []byte {
+	found := c.tags()
+	names := make([]string, 0, len(found))
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	key = binary.AppendUvarint(key, uint64(len(names)))
+	for _, name := range names {
+		key = appended(appended(key, name), found[name])
+	}
+	return key
+}
+
+// static is the value of an input that calls of a kind have in common; nil where it is not known.
+func (c *call) static(number int) any {
+	text := ""
+	switch {
+	case inputFields[number] >= 0:
+		text = c.who[inputFields[number]]
+	case texts[number] != nil:
+		text = texts[number](c)
+	case number == inputStreamed:
+		return genai.Streamed(c.attributes)
+	case number == inputTags:
+		return c.tags()
+	}
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// Fact is the value of an input of the single call, as far as it is known after the call.
+func (c *call) Fact(number int) any {
+	switch number {
+	case inputCost:
+		cost, ok := c.number(semconv.GenopsCostTotal)
+		if currency := c.text(semconv.GenopsCostCurrency); ok && (currency == "" || currency == pricing.Currency) {
+			return cost // what it cost is the bound that an SDK would have had to know
+		}
+	case inputTokens:
+		if tokens := c.told.Tokens; tokens.Stated {
+			return tokens.Input + tokens.CacheRead + tokens.CacheWrite + tokens.CacheWrite1h
+		}
+	case inputMaxOutput:
+		if limit, ok := genai.MaxOutputTokens(c.attributes); ok {
+			return limit
+		}
+		if c.told.Tokens.HasOutput {
+			return c.told.Tokens.Output
+		}
+	case inputTools:
+		return genai.Tools(c.attributes)
+	case inputEntities:
+		return c.entities()
+	case inputBudgetUsed:
+		used, known := c.number(semconv.GenopsBudgetConsumed)
+		allocated, _ := c.number(semconv.GenopsBudgetAllocated)
+		if known && allocated > 0 {
+			return used / allocated
+		}
+	case inputNow:
+		return c.at
+	}
+	return nil
+}
+
+// entities are the kinds that a redactor found, if one ran: EMAIL of "EMAIL=2".
+func (c *call) entities() []string {
+	found := []string{}
+	value, ok := c.attributes.Get(semconv.GenopsRedactionEntities)
+	if !ok || value.Type() != pcommon.ValueTypeSlice {
+		return found
+	}
+	for _, each := range value.Slice().All() {
+		name, _, _ := strings.Cut(each.AsString(), "=")
+		found = append(found, name)
+	}
+	return found
+}
