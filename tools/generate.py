@@ -26,6 +26,12 @@ def _configuration_reference() -> str:
     return render_configuration_reference()
 
 
+def _backends_reference() -> str:
+    from _backends_reference import render_backends_reference
+
+    return render_backends_reference()
+
+
 def _same_bytes(name: str) -> Callable[[], str]:
     """A file of data that the Collector reads, too: Go embeds files of its own module only."""
     return lambda: (ROOT / "src/genops/data" / name).read_text(encoding="utf-8")
@@ -39,6 +45,7 @@ ARTEFACTS: list[tuple[str, Callable[[], str]]] = [
     ("src/genops/testing/_registry.py", lambda: semconv.render_checker_tables(_registry.load())),
     ("docs/reference/telemetry.md", lambda: semconv.render_reference(_registry.load())),
     ("docs/reference/configuration.md", _configuration_reference),
+    ("docs/reference/backends.md", _backends_reference),
     ("collector/internal/semconv/semconv.go", lambda: semconv.render_go_constants(_registry.load())),
     *((f"collector/internal/data/{name}", _same_bytes(name)) for name in _SHARED_DATA),
 ]

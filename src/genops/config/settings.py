@@ -103,6 +103,7 @@ class Settings:
 
     enabled: bool = True
     log_level: str = "warning"
+    backend: str | None = None
     attribution: AttributionSources = field(default_factory=AttributionSources)
     rules: AttributionRules = field(default_factory=AttributionRules)
     baggage: tuple[str, ...] = ()
@@ -150,6 +151,7 @@ def load(
     return Settings(
         enabled=merged.get("enabled", True),
         log_level=merged.get("log_level", "warning"),
+        backend=merged.get("backend"),
         attribution=AttributionSources(
             derived={name: value for name, (value, _) in derived.items()},
             default=_attributes(from_arguments),
