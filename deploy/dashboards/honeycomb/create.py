@@ -31,7 +31,7 @@ def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")[:300]
         sys.exit(
-            f"{path}: HTTP {error.code} {said}\n  fix: check HONEYCOMB_CONFIG_KEY, and that its columns exist in the dataset"
+            f"{path}: HTTP {error.code} {said}\n  fix: check HONEYCOMB_CONFIG_KEY, and that the dataset has the columns"
         )
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     """Create the queries, their names, and the board that shows them."""
     if not os.environ.get("HONEYCOMB_CONFIG_KEY"):
         sys.exit(
-            "HONEYCOMB_CONFIG_KEY is not set.\n  fix: export HONEYCOMB_CONFIG_KEY=...   (Environment settings, API keys)"
+            "HONEYCOMB_CONFIG_KEY is not set.\n  fix: export HONEYCOMB_CONFIG_KEY=...   (in the environment's settings)"
         )
     dataset = sys.argv[1] if len(sys.argv) > 1 else "__all__"
     board = json.loads(BOARD.read_text(encoding="utf-8"))
