@@ -121,8 +121,9 @@ _FIELDS = {
 } | {s.GEN_AI_REQUEST_MODEL: "model"}  # the model that was priced, else answered, else asked for
 _MEASURES = {s.METRIC_COST: "sum(cost)", s.METRIC_CALLS: "count()"}
 _SECONDS = {s.METRIC_CALL_DURATION: "duration_ms", s.METRIC_CALL_TIME_TO_FIRST_CHUNK: "time_to_first_chunk_ms"}
+# FINAL: a batch that was sent again is stored again, until parts are merged.
 _FROM = (
-    "FROM calls WHERE $__timeFilter(started_at) AND ifNull(team, '') IN (${team:singlequote})"
+    "FROM calls FINAL WHERE $__timeFilter(started_at) AND ifNull(team, '') IN (${team:singlequote})"
     " AND ifNull(environment, '') IN (${environment:singlequote})"
 )
 _MONEY = " AND (currency = '${currency}' OR cost IS NULL)"
