@@ -224,7 +224,7 @@ def _panel(panel: Panel, source: Callable[[Panel], dict[str, Any]]) -> dict[str,
         made["options"] = {
             "orientation": "horizontal",
             "displayMode": "gradient",
-            "reduceOptions": {"calcs": ["lastNotNull"], "values": True},
+            "reduceOptions": {"calcs": ["lastNotNull"], "values": "rawSql" in made["targets"][0]},
         }
     return made
 

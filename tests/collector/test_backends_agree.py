@@ -18,7 +18,7 @@ ROWS = [row for row in BACKENDS.values() if row.collector is not None]
 # What has a file, at least: the backends that teams were promised.
 PROMISED = {
     *("datadog", "honeycomb", "newrelic", "grafana-cloud", "tempo", "dynatrace", "splunk", "instana"),
-    *("highlight", "traceloop", "elastic", "signoz", "clickhouse", "prometheus"),
+    *("highlight", "traceloop", "elastic", "signoz", "clickhouse", "prometheus", "loki"),
 }
 # Written to where nothing is in flight, or counters whose next sample says it all.
 WITHOUT_A_QUEUE = ("file", "prometheusremotewrite")

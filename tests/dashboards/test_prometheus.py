@@ -86,7 +86,7 @@ def collector(binary: Path, prometheus: str, tmp_path: Path) -> Iterator[Collect
     quick.write_text("connectors: {genops_ledger: {flush_interval: 200ms}}\n")
     state = {"GENOPS_STATE": str(tmp_path / "state"), "GENOPS_HEALTH": f"127.0.0.1:{free_port()}"}
     configs = [DEPLOY / "agent.yaml", DEPLOY / "exporters/prometheus.yaml", quick]
-    running = Collector(binary, configs, tmp_path, PROMETHEUS_URL=prometheus, **state)
+    running = Collector(binary, configs, tmp_path, PROMETHEUS_WRITE_URL=f"{prometheus}/api/v1/write", **state)
     try:
         yield running
     finally:

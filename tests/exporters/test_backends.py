@@ -344,6 +344,15 @@ def test_missing_key_is_an_error_before_any_call(tmp_path: Path) -> None:
     assert "fix: export HONEYCOMB_API_KEY=hcaik_..." in done.stderr
 
 
+def test_backend_is_not_set_up_where_the_sdk_is_disabled(server: loopback.Backend, tmp_path: Path) -> None:
+    """OTEL_SDK_DISABLED switches exporting off, as everywhere; the ledger is kept."""
+    variables = {"OTEL_SDK_DISABLED": "true", "HONEYCOMB_ENDPOINT": server.url}
+    done = run(tmp_path, APP.format(arguments="backend='honeycomb'"), **variables)
+
+    assert (0, "None") == (done.returncode, done.stdout.strip())
+    assert [] == server.sent
+
+
 def test_unknown_backend_in_the_file_is_told_its_line(tmp_path: Path) -> None:
     """File, line and the nearest name."""
     (tmp_path / "genops.yaml").write_text("enabled: true\nbackend: honeycom\n")

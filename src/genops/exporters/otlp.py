@@ -34,9 +34,10 @@ _CLASSES = {
 def set_up_if_absent(settings: Settings, redact: Callable[[Any], Any] | None = None) -> str | None:
     """Set up tracing, metrics and logs if the application has none; return where they go, None for nowhere.
 
-    Without a backend, an OTLP endpoint in the environment or `telemetry.console`, nothing is set up. `redact` is
-    applied to whatever is exported, also by other instrumentations. Raises `ConfigurationError` for a backend whose
-    variables are not set and `NotInstalled` for one without the `otlp` extra.
+    Without a backend, an OTLP endpoint in the environment or `telemetry.console`, nothing is set up, and neither is a
+    backend where OTEL_SDK_DISABLED says so. `redact` is applied to whatever is exported, also by other
+    instrumentations. Raises `ConfigurationError` for a backend whose variables are not set and `NotInstalled` for one
+    without the `otlp` extra.
     """
     current = trace.get_tracer_provider()
     if not isinstance(current, trace.ProxyTracerProvider):
@@ -54,9 +55,9 @@ def _set_up(settings: Settings, redact: Callable[[Any], Any] | None) -> str | No
     if settings.telemetry.console:
         _install({Signal.TRACES: _console()}, None, redact)
         return "the console"
-    if settings.backend is not None:
-        return configure_otlp_exporter(backend=settings.backend, settings=settings, redact=redact)
     environment = detect_otel_environment()
+    if settings.backend is not None and not environment.disabled:
+        return configure_otlp_exporter(backend=settings.backend, settings=settings, redact=redact)
     if not environment.has_endpoint:
         return None
     try:
