@@ -48,6 +48,18 @@ def _selector(count: Count | Quantiles) -> str:
     return f"{prometheus_name(count.metric)}{{{','.join(matchers)}}}" if matchers else prometheus_name(count.metric)
 
 
+def _risen(count: Count) -> str:
+    """What each series of a counter rose by, exactly: `increase()` guesses at the ends, and misses how a series began.
+
+    A series with a reset is left to `increase()`; else its end less its beginning, which is 0 where nothing was counted
+    on the day before.
+    """
+    series = _selector(count)
+    highest, before = f"max_over_time({series}[$__range])", f"last_over_time({series}[1d] offset $__range)"
+    reset = f"(increase({series}[$__range]) and resets({series}[$__range]) > 0)"
+    return f"{reset} or ({highest} - {before} >= 0) or {highest}"
+
+
 def _promql(panel: Panel) -> Iterator[tuple[str, str]]:
     """Queries with their legends."""
     by = f" by ({', '.join(map(prometheus_name, panel.by))}) " if panel.by else ""
@@ -56,20 +68,19 @@ def _promql(panel: Panel) -> Iterator[tuple[str, str]]:
         case Count() as count if panel.shape is Shape.LINES:
             yield f"3600 * sum{by}(rate({_selector(count)}[$__rate_interval]))", legend
         case Count() as count:
-            total = f"sum{by}(increase({_selector(count)}[$__range]))"
+            total = f"sum{by}({_risen(count)})"
             yield (total if panel.shape is Shape.NUMBER else f"topk(10, {total} > 0)"), legend
         case Share(part, whole):
-            first = f"sum(increase({_selector(part)}[$__range]))"
-            yield f"({first} or vector(0)) / sum(increase({_selector(whole)}[$__range]))", ""
+            yield f"(sum({_risen(part)}) or vector(0)) / sum({_risen(whole)})", ""
         case Quantiles(_, quantiles) as found:
             for quantile in quantiles:
                 rate = f"sum by (le) (rate({_selector(found)}[$__rate_interval]))"
                 yield f"histogram_quantile({quantile}, {rate})", f"p{quantile * 100:g}"
         case Unpriced():
-            calls = _selector(Count(s.METRIC_CALLS, (s.GENOPS_CALL_OUTCOME, "completed")))
+            calls = Count(s.METRIC_CALLS, (s.GENOPS_CALL_OUTCOME, "completed"))
             cost = f"{prometheus_name(s.METRIC_COST)}"
             priced = f"unless ignoring ({prometheus_name(s.GENOPS_COST_CURRENCY)}) {cost}"
-            yield f"topk(10, sum{by}(increase({calls}[$__range]) {priced}) > 0)", legend
+            yield f"topk(10, sum{by}(({_risen(calls)}) {priced}) > 0)", legend
 
 
 def _prometheus_panel(panel: Panel) -> dict[str, Any]:
