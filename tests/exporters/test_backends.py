@@ -353,6 +353,13 @@ def test_backend_is_not_set_up_where_the_sdk_is_disabled(server: loopback.Backen
     assert [] == server.sent
 
 
+def test_unknown_backend_in_the_environment_is_told_the_nearest(tmp_path: Path) -> None:
+    """The variable is named, and what it may be."""
+    done = run(tmp_path, APP.format(arguments=""), GENOPS_BACKEND="honeycom")
+
+    assert "GENOPS_BACKEND is 'honeycom', and there is no such backend. Did you mean 'honeycomb'?\n" in done.stderr
+
+
 def test_unknown_backend_in_the_file_is_told_its_line(tmp_path: Path) -> None:
     """File, line and the nearest name."""
     (tmp_path / "genops.yaml").write_text("enabled: true\nbackend: honeycom\n")

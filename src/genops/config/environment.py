@@ -130,7 +130,10 @@ def _level(name: str, text: str) -> str:
 def _backend(name: str, text: str) -> str:
     word = text.casefold()
     if word not in BACKEND_NAMES:
-        raise _error(name, text, f"{', '.join(BACKEND_NAMES)}.{did_you_mean(word, BACKEND_NAMES)}".removesuffix("."))
+        raise ConfigurationError(
+            f"{name} is {text!r}, and there is no such backend.{did_you_mean(word, BACKEND_NAMES)}",
+            fix=f"use {', '.join(BACKEND_NAMES)}",
+        )
     return word
 
 
