@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.analytics.conftest import Server, clickhouse_server, entry, write
+from tests.analytics.conftest import clickhouse_server
+from tests.analytics.ledgers import Server, entry, write
 from tests.dashboards.test_names import DASHBOARDS
 
 from genops.core.ledger import Outcome
