@@ -7,6 +7,7 @@ python tools/generate.py --check    exits 1 and lists what differs
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,17 @@ def _policy_inputs() -> str:
     return render_policy_inputs()
 
 
+def _backends_reference() -> str:
+    from _backends_reference import render_backends_reference
+
+    return render_backends_reference()
+
+
+def _dashboard(module: str, name: str) -> Callable[[], str]:
+    """A dashboard, rendered by `module`; it imports genops, too."""
+    return lambda: str(getattr(importlib.import_module(module), f"render_{name}")())
+
+
 def _same_bytes(name: str) -> Callable[[], str]:
     """A file of data that the Collector reads, too: Go embeds files of its own module only."""
     return lambda: (ROOT / "src/genops/data" / name).read_text(encoding="utf-8")
@@ -45,6 +57,13 @@ ARTEFACTS: list[tuple[str, Callable[[], str]]] = [
     ("src/genops/testing/_registry.py", lambda: semconv.render_checker_tables(_registry.load())),
     ("docs/reference/telemetry.md", lambda: semconv.render_reference(_registry.load())),
     ("docs/reference/configuration.md", _configuration_reference),
+    ("docs/reference/backends.md", _backends_reference),
+    ("deploy/dashboards/grafana/overview.json", _dashboard("_grafana", "overview")),
+    ("deploy/dashboards/grafana/ledger.json", _dashboard("_grafana", "ledger")),
+    ("deploy/dashboards/datadog/overview.json", _dashboard("_vendor_dashboards", "datadog")),
+    ("deploy/dashboards/honeycomb/board.json", _dashboard("_vendor_dashboards", "honeycomb")),
+    ("deploy/dashboards/newrelic/overview.json", _dashboard("_vendor_dashboards", "newrelic")),
+    ("deploy/dashboards/dynatrace/overview.json", _dashboard("_vendor_dashboards", "dynatrace")),
     ("collector/internal/semconv/semconv.go", lambda: semconv.render_go_constants(_registry.load())),
     ("spec/policy/inputs.json", _policy_inputs),
     ("collector/internal/data/policy_inputs.json", _policy_inputs),

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 import yaml
 
-from genops.config.keys import LOG_LEVELS
+from genops.config.keys import BACKEND_NAMES, LOG_LEVELS
+from genops.core._suggest import did_you_mean
 from genops.core.attribution_values import is_placeholder
 from genops.core.errors import ConfigurationError
 from genops.core.killswitch import Stop
@@ -126,6 +127,16 @@ def _level(name: str, text: str) -> str:
     return text.casefold()
 
 
+def _backend(name: str, text: str) -> str:
+    word = text.casefold()
+    if word not in BACKEND_NAMES:
+        raise ConfigurationError(
+            f"{name} is {text!r}, and there is no such backend.{did_you_mean(word, BACKEND_NAMES)}",
+            fix=f"use {', '.join(BACKEND_NAMES)}",
+        )
+    return word
+
+
 def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise _error(name, text, "a whole number of 1 or more")
@@ -183,6 +194,9 @@ VARIABLES: Mapping[str, Variable] = {
         "on: a program that cannot be governed is not started by `genops run` and `opentelemetry-instrument`.",
     ),
     "GENOPS_LOG_LEVEL": Variable("log_level", _level, "warning", "Least severe level that GenOps logs."),
+    "GENOPS_BACKEND": Variable(
+        "backend", _backend, "honeycomb", "The backend that telemetry goes to, set up by its own variables."
+    ),
     "GENOPS_LEDGER": Variable("ledger.enabled", _flag, "on", "off keeps no local ledger."),
     "GENOPS_LEDGER_DIR": Variable("ledger.dir", _path, "~/.genops", "Where the local ledger is kept."),
     "GENOPS_LEDGER_RETENTION_DAYS": Variable(

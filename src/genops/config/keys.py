@@ -26,9 +26,23 @@ from genops.core.attribution_values import ATTRIBUTION_FIELDS, REQUIRED_FIELDS, 
 from genops.core.errors import ConfigurationError
 from genops.core.policy import MATCH_KEYS, Policy, PolicyMode, Unknown
 
-__all__ = ["ARGUMENTS", "ATTRIBUTES", "BUDGET_KEYS", "LOG_LEVELS", "RATE_KEYS", "SETTINGS", "AttributeText"]
+__all__ = [
+    "ARGUMENTS",
+    "ATTRIBUTES",
+    "BACKEND_NAMES",
+    "BUDGET_KEYS",
+    "LOG_LEVELS",
+    "RATE_KEYS",
+    "SETTINGS",
+    "AttributeText",
+]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+# The rows of genops.exporters.backends, which knows what is behind each; a test holds the two together.
+BACKEND_NAMES = (
+    *("aws", "axiom", "azure-monitor", "datadog", "dynatrace", "elastic", "gcp", "grafana-cloud", "highlight"),
+    *("honeycomb", "instana", "langfuse", "newrelic", "phoenix", "signoz", "splunk", "tempo", "traceloop"),
+)
 _EXAMPLES = {
     "team": "search",
     "project": "shop",
@@ -126,6 +140,7 @@ SETTINGS = Table(
     {
         "enabled": Flag(),
         "log_level": Choice(LOG_LEVELS),
+        "backend": Choice(BACKEND_NAMES),
         "attribution": Table(
             {
                 **ATTRIBUTES,

@@ -103,6 +103,7 @@ class Settings:
 
     enabled: bool = True
     log_level: str = "warning"
+    backend: str | None = None
     attribution: AttributionSources = field(default_factory=AttributionSources)
     rules: AttributionRules = field(default_factory=AttributionRules)
     baggage: tuple[str, ...] = ()
@@ -148,8 +149,7 @@ def load(
         merged = _laid_over(merged, layer)
     derived = derive(environ, cwd)
     return Settings(
-        enabled=merged.get("enabled", True),
-        log_level=merged.get("log_level", "warning"),
+        **{key: merged[key] for key in ("enabled", "log_level", "backend") if key in merged},
         attribution=AttributionSources(
             derived={name: value for name, (value, _) in derived.items()},
             default=_attributes(from_arguments),

@@ -26,11 +26,14 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    live: Annotated[bool, typer.Option(help="Also make one free call per provider.")] = False,
+    live: Annotated[
+        bool, typer.Option(help="Also make one free call per provider, and send the backend a span.")
+    ] = False,
+    backend: Annotated[str | None, typer.Option(help="Check this backend alone: honeycomb, datadog, ...")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Check settings, ledger, telemetry and adapters; every finding says what to type."""
-    result = genops.validate_setup(live=live)
+    result = genops.validate_setup(live=live, backend=backend)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in result.findings], indent=2))
     else:

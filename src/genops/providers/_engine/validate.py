@@ -20,6 +20,7 @@ from genops.core.errors import BudgetStoreError, ConfigurationError
 from genops.core.rules.lint import lint
 from genops.core.validation import Finding, Severity, ValidationResult
 from genops.engines import open_engines
+from genops.exporters.checking import check_backend
 from genops.providers._engine import registry
 from genops.providers._engine.surface import validate_adapter
 from genops.stores.budgets import open_budget_store
@@ -39,11 +40,14 @@ _PEERS = (
 )
 
 
-def validate_setup(*, live: bool = False) -> ValidationResult:
+def validate_setup(*, live: bool = False, backend: str | None = None) -> ValidationResult:
     """Check what stands between this environment and governed calls; each finding says what to type.
 
-    With `live`, every adapter makes one call that costs nothing. Nothing is changed.
+    With `live`, every adapter makes one call that costs nothing, and one span is sent to the backend of the settings.
+    With `backend`, that backend alone is checked; docs/reference/backends.md has their names. Nothing is changed.
     """
+    if backend is not None:
+        return ValidationResult(tuple(check_backend(backend, live=live)))
     try:
         settings = config.load({})
     except ConfigurationError as error:
@@ -57,7 +61,7 @@ def validate_setup(*, live: bool = False) -> ValidationResult:
         *_policies(settings),
         *_redaction(settings),
         *_kill_switch(settings),
-        *_telemetry(),
+        *(check_backend(settings.backend, live=live) if settings.backend is not None else _telemetry()),
         *_peers(),
     ]
     result = ValidationResult(tuple(findings))
