@@ -235,14 +235,18 @@ def providers_table(found: dict[str, Any]) -> str:
                 traced = subject == "bare" or (cell is not None and spans > 0)
                 line.append("-" if value is None else microseconds(value) if traced else "no span")
         body.append(line)
-    return table(["added per call, µs", *(f"{provider}, {name}" for provider in names for name in ("chat", "stream"))], body)
+    return table(
+        ["added per call, µs", *(f"{provider}, {name}" for provider in names for name in ("chat", "stream"))], body
+    )
 
 
 def soak_table(found: dict[str, Any]) -> str:
     calls = [each for each in found["calls"] if each["calls"] % 40_000 == 0]
     body = [[f"{each['calls']:,} calls", f"{each['mib']:.1f}"] for each in calls]
     streams = found["abandoned_streams"][-1]
-    return table(["after", "resident MiB"], [*body, [f"and {streams['streams']:,} abandoned streams", f"{streams['mib']:.1f}"]])
+    return table(
+        ["after", "resident MiB"], [*body, [f"and {streams['streams']:,} abandoned streams", f"{streams['mib']:.1f}"]]
+    )
 
 
 def carried_table(found: dict[str, Any]) -> str:

@@ -20,7 +20,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +141,9 @@ def in_turns(names: list[str], seconds: float, rounds: int, folder: Path) -> dic
                 running.stop()
             print(f"{time.strftime('%H:%M:%S')} {name}: {rows[name]}", flush=True)
     return {
-        name: {kind: sorted(found, key=lambda each: each["us_per_span"])[len(found) // 2] for kind, found in kinds.items()}
+        name: {
+            kind: sorted(found, key=lambda each: each["us_per_span"])[len(found) // 2] for kind, found in kinds.items()
+        }
         for name, kinds in rows.items()
     }
 
@@ -168,7 +169,9 @@ def soak(seconds: float, folder: Path) -> list[dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10, help="of each kind of span in each pipeline, over all rounds")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="of each kind of span in each pipeline, over all rounds"
+    )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", default="", help="pipelines, separated by commas")
     parser.add_argument("--soak", type=float, default=0, help="seconds of the memory test, in place of rates")
@@ -177,7 +180,6 @@ def main() -> None:
         parser.error("genops-collector is not built.   fix: make collector")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the sender's core
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    measure: Callable[[Path], Any]
     with tempfile.TemporaryDirectory(prefix="bench-collector-") as folder:
         if args.soak:
             found["soak"] = soak(args.soak, Path(folder))

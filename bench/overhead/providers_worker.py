@@ -83,8 +83,9 @@ def transport(http: Any, answer: Callable[[str, bytes], tuple[bytes, str]]) -> A
 def anthropic_calls() -> tuple[Callable[[], Any], Callable[[], Any]]:
     import anthropic
 
-    whole, streamed = body_of("anthropic/anthropic-messages-once-1776c8b943"), body_of(
-        "anthropic/anthropic-messages-stream-9ffe3c8e68"
+    whole, streamed = (
+        body_of("anthropic/anthropic-messages-once-1776c8b943"),
+        body_of("anthropic/anthropic-messages-stream-9ffe3c8e68"),
     )
     own = re.search(rb"msg_\w+", whole), re.search(rb"msg_\w+", streamed)
 
@@ -94,7 +95,9 @@ def anthropic_calls() -> tuple[Callable[[], Any], Callable[[], Any]]:
         return fresh(whole, own[0][0] if own[0] else b""), "application/json"
 
     http = http_of(importlib.import_module("anthropic._base_client"))
-    client = anthropic.Anthropic(api_key="bench", max_retries=0, http_client=http.Client(transport=transport(http, answer)))
+    client = anthropic.Anthropic(
+        api_key="bench", max_retries=0, http_client=http.Client(transport=transport(http, answer))
+    )
     arguments = {
         "model": "claude-sonnet-4-5",
         "max_tokens": 256,
@@ -205,7 +208,9 @@ def logfire(tracers: Any, exporter: Any) -> None:
     import logfire
 
     logfire.configure(
-        send_to_logfire=False, console=False, additional_span_processors=[BatchSpanProcessor(exporter)],
+        send_to_logfire=False,
+        console=False,
+        additional_span_processors=[BatchSpanProcessor(exporter)],
         inspect_arguments=False,
     )
     logfire.instrument_anthropic()

@@ -102,7 +102,12 @@ def fault_of(job: Job, found: dict[str, Any]) -> str | None:
     costs = [float(found["ledger"])] if governed and job.sampled else []
     if len(costs) != len(found["costs"]) or any(abs(a - b) > 1e-12 for a, b in zip(costs, found["costs"], strict=True)):
         return f"the ledger has {found['ledger']}, the spans {found['costs']}"
-    if governed and found["usage_twice"] and found["foreign"] and not job.calls.startswith(("langchain", "litellm", "crewai")):
+    if (
+        governed
+        and found["usage_twice"]
+        and found["foreign"]
+        and not job.calls.startswith(("langchain", "litellm", "crewai"))
+    ):
         return "usage is on our span and on another's"
     return None
 
