@@ -84,7 +84,7 @@ def run(job: Job) -> tuple[Job, list[dict[str, Any]], str]:
         timeout=TIMEOUT_S,
         check=False,
     )
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"call"')]
     return job, lines, "" if done.returncode == 0 else done.stderr[-2000:]
 
 
