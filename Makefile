@@ -87,6 +87,7 @@ generate: setup ## Names, prices, usage shapes, reference pages, examples and pa
 	$(BIN)/python tools/build_dialects.py
 	$(BIN)/python tools/build_recordings_page.py
 	$(BIN)/python tools/build_redaction_rules.py
+	$(BIN)/python tools/build_redaction_vectors.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/build_price_vectors.py
 	$(BIN)/python tools/generate.py

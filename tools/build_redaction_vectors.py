@@ -33,7 +33,9 @@ LONGEST = 90  # characters that a repetition is drawn up to beyond its least
 KEY = b"0123456789abcdef"
 BEFORE = ["", " ", ": ", '"', "(", "\n", "\\n", "-", "x", "7", ".", "=", "+", "é", "日", "= '", " is ", ",", "@", "#"]
 AFTER = ["", " ", ".", ",", '"', ")", "\n", "\\n", "-", "x", "7", ". 5", "é", "日", ":", "@", "-4", "/1", " 12", "'"]
-WORDS = "please the order token key card number write to owner of version call and Straße 東京 my password was it 2026".split()
+WORDS = (
+    "please the order token key card number write to owner of version call Straße 東京 my password was it 2026".split()
+)
 ACTIONS: list[dict[str, str]] = [
     {"personal": "mask", "secret": "drop"},
     {"personal": "hash", "secret": "hash"},
@@ -73,7 +75,9 @@ def values() -> Iterator[dict[str, Any]]:
     for rule in draw.sample(Rules.default().rules, 60):
         inner = {draw.choice(("content", "password", "note", "apiKey", "phone")): _said(draw, rule), "count": 3}
         arguments = json.dumps({"to": [_value(draw, rule), "é"], "deep": {"text": "a\nb"}}, ensure_ascii=False)
-        given = json.dumps([{"role": "user", "parts": [inner]}, {"arguments": arguments}, None, 1.5], ensure_ascii=False)
+        given = json.dumps(
+            [{"role": "user", "parts": [inner]}, {"arguments": arguments}, None, 1.5], ensure_ascii=False
+        )
         yield {"text": given}
 
 
@@ -170,10 +174,12 @@ def render(parts: Mapping[str, Iterable[dict[str, Any]]]) -> str:
 def main() -> int:
     """Run the command line; 1 if `--check` found a difference."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--check", action="store_true", help="write nothing; exit 1 if Python says something else today")
+    options.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 if Python says something else today"
+    )
     if options.parse_args().check:
         recorded = TARGET.read_text(encoding="utf-8") if TARGET.is_file() else "{}"
-        # The texts as they were drawn: how a pattern is parsed, and so what is drawn, differs between versions of Python.
+        # The texts as they were drawn: how a pattern is parsed, and so what is drawn, differs between Pythons.
         if recorded != "{}" and render(json.loads(recorded)) == recorded:
             return 0
         print(f"differs: {TARGET.name}\n  fix: make generate")
