@@ -81,21 +81,6 @@ func newAutomaton(re *syntax.Regexp, longest bool) (*automaton, error) {
 	return made, nil
 }
 
-// anchored and anywhere are the automata of patterns of our own: does one match at the start of a text, or anywhere?
-func anchored(pattern string) *automaton {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		panic("genops: " + err.Error())
-	}
-	made, err := newAutomaton(re, false)
-	if err != nil {
-		panic("genops: " + err.Error())
-	}
-	return made
-}
-
-func anywhere(pattern string) *automaton { return anchored("(?s:.*?)(?:" + pattern + ")") }
-
 // classify puts runes that no instruction tells apart into one class.
 func (a *automaton) classify() {
 	var asked []*syntax.Inst
@@ -401,30 +386,4 @@ func (a *automaton) state(insts []uint32, kind uint8, matched bool) *state {
 	a.live.known[string(key)] = made
 	a.live.size += size
 	return made
-}
-
-// reversed reads the other way round.
-func reversed(re *syntax.Regexp) *syntax.Regexp {
-	made := *re
-	made.Rune = slices.Clone(re.Rune)
-	made.Sub = slices.Clone(re.Sub)
-	for i := range made.Sub {
-		made.Sub[i] = reversed(made.Sub[i])
-	}
-	switch re.Op {
-	case syntax.OpLiteral:
-		slices.Reverse(made.Rune)
-	case syntax.OpConcat:
-		slices.Reverse(made.Sub)
-	case syntax.OpBeginText:
-		made.Op = syntax.OpEndText
-	case syntax.OpEndText:
-		made.Op = syntax.OpBeginText
-	case syntax.OpBeginLine:
-		made.Op = syntax.OpEndLine
-	case syntax.OpEndLine:
-		made.Op = syntax.OpBeginLine
-	default:
-	}
-	return &made
 }

@@ -128,6 +128,7 @@ func (r *Redactor) Find(text string) []Find {
 	w := r.scanner.work()
 	defer r.scanner.done(w)
 	w.scan(text, 0)
+	w.found = slices.DeleteFunc(w.found, func(each candidate) bool { return r.hashed(text, each) })
 	var made []Find
 	for _, each := range w.resolve() {
 		made = append(made, Find{each.start, each.end, each.rule.Entity, each.rule.ID})
@@ -174,7 +175,9 @@ func (r *Redactor) upTo(keep int, name, text string, tally *Tally) (made string,
 		whole, lead = shared(w.buffer), len(name)+len(leadOpens)
 	}
 	w.scan(whole, lead)
-	w.found = slices.DeleteFunc(w.found, func(each candidate) bool { return each.start < lead || each.start >= lead+keep })
+	w.found = slices.DeleteFunc(w.found, func(each candidate) bool {
+		return each.start < lead || each.start >= lead+keep || r.hashed(whole, each)
+	})
 	if len(w.found) == 0 {
 		return text, false
 	}
@@ -192,6 +195,17 @@ func (r *Redactor) upTo(keep int, name, text string, tally *Tally) (made string,
 	}
 	return out.String(), true
 }
+
+// hashed is whether a find is what the action hash put there: redacted once more, a text stays as it is.
+func (r *Redactor) hashed(text string, each candidate) bool {
+	if each.end-each.start != hashDigits || byteAt(text, each.start-1) != ':' || byteAt(text, each.end) != ']' {
+		return false
+	}
+	opened := strings.LastIndexByte(text[:each.start], '[')
+	return slices.Contains(r.entities, text[opened+1:each.start-1]) && runOf(text[each.start:each.end], isHex) == hashDigits
+}
+
+func isHex(b byte) bool { return isDigit(b) || 'a' <= b && b <= 'f' }
 
 // shared is bytes as a text without a copy: it is only good as long as the bytes stay as they are.
 func shared(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }

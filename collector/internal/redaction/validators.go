@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // validator is a check on a matched value, such as a check digit. It returns how many bytes of the value are the find;
@@ -275,7 +276,7 @@ func ipv6Length(value string, _ float64) int {
 func isJWT(value string) bool {
 	encoded, _, _ := strings.Cut(value, ".")
 	plain, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil {
+	if err != nil || !utf8.Valid(plain) {
 		return false
 	}
 	var header map[string]any
