@@ -1,6 +1,7 @@
 package redactionprocessor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -107,10 +108,11 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("custom: entry %d has no name or no pattern.  fix: {name: TICKET, pattern: '\\bTCK-[0-9]{6}\\b'}", i+1)
 		}
 	}
+	key := []byte(c.HashKey)
 	if c.HashKeyFile != "" {
-		return nil // it is read at start
+		key = make([]byte, leastKeyBytes) // the file is read at start
 	}
-	_, err := c.redactor()
+	_, err := c.redactor(key)
 	return err
 }
 
@@ -122,19 +124,24 @@ func oneOf(key, value string, known ...string) error {
 		strings.Join(known, ", "))
 }
 
-func (c *Config) redactor() (*redaction.Redactor, error) {
-	options := redaction.Options{Actions: c.Actions, Key: []byte(c.HashKey)}
-	if c.HashKeyFile != "" {
-		key, err := os.ReadFile(c.HashKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("hash_key_file: %w", err)
-		}
-		options.Key = []byte(strings.TrimSpace(string(key)))
-		if len(options.Key) < leastKeyBytes {
-			return nil, fmt.Errorf("hash_key_file: %s has less than 16 bytes.  fix: openssl rand -hex 16 > %s",
-				c.HashKeyFile, c.HashKeyFile)
-		}
+func (c *Config) key() ([]byte, error) {
+	if c.HashKeyFile == "" {
+		return []byte(c.HashKey), nil
 	}
+	read, err := os.ReadFile(c.HashKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("hash_key_file: %w", err)
+	}
+	key := bytes.TrimSpace(read)
+	if len(key) < leastKeyBytes {
+		return nil, fmt.Errorf("hash_key_file: %s has %d bytes, and 16 are the least.  fix: openssl rand -hex 16 > %s",
+			c.HashKeyFile, len(key), c.HashKeyFile)
+	}
+	return key, nil
+}
+
+func (c *Config) redactor(key []byte) (*redaction.Redactor, error) {
+	options := redaction.Options{Actions: c.Actions, Key: key}
 	for _, rule := range c.Custom {
 		options.Custom = append(options.Custom, redaction.Rule{
 			ID: rule.Name, Entity: rule.Name, Pattern: rule.Pattern, Near: rule.Near, Unless: rule.Unless,

@@ -36,7 +36,11 @@ func newRedaction(set processor.Settings, config *Config) (*redactionProcessor, 
 	if err != nil {
 		return nil, fmt.Errorf("own metrics: %w", err)
 	}
-	redactor, err := config.redactor()
+	key, err := config.key()
+	if err != nil {
+		return nil, err
+	}
+	redactor, err := config.redactor(key)
 	if err != nil {
 		return nil, err
 	}

@@ -366,16 +366,17 @@ func TestMistakesAreNamed(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"scan":       {func(c *Config) { c.Scan = "contents" }, "scan: 'contents' is none. Did you mean 'content'?"},
-		"too_large":  {func(c *Config) { c.TooLarge = "drop" }, "too_large: 'drop' is none."},
-		"max":        {func(c *Config) { c.MaxValueBytes = 10 }, "max_value_bytes: 4096 or more"},
-		"entity":     {func(c *Config) { c.Actions = map[string]string{"EMAL": "mask"} }, "Did you mean 'EMAIL'?"},
-		"no key":     {func(c *Config) { c.Actions = map[string]string{"EMAIL": "hash"} }, "needs a key of at least 16 bytes"},
-		"short key":  {func(c *Config) { c.HashKey = "short" }, "hash_key has 5 bytes"},
-		"two keys":   {func(c *Config) { c.HashKey, c.HashKeyFile = "0123456789abcdef", "k" }, "are both set"},
-		"no name":    {func(c *Config) { c.Custom = []CustomRule{{Pattern: "x"}} }, "entry 1 has no name"},
-		"no pattern": {func(c *Config) { c.Custom = []CustomRule{{Name: "x"}} }, "or no pattern"},
-		"no RE2":     {func(c *Config) { c.Custom = []CustomRule{{Name: "x", Pattern: "(?<=a)b"}} }, "is not RE2"},
+		"scan":                {func(c *Config) { c.Scan = "contents" }, "scan: 'contents' is none. Did you mean 'content'?"},
+		"too_large":           {func(c *Config) { c.TooLarge = "drop" }, "too_large: 'drop' is none."},
+		"max":                 {func(c *Config) { c.MaxValueBytes = 10 }, "max_value_bytes: 4096 or more"},
+		"entity":              {func(c *Config) { c.Actions = map[string]string{"EMAL": "mask"} }, "Did you mean 'EMAIL'?"},
+		"no key":              {func(c *Config) { c.Actions = map[string]string{"EMAIL": "hash"} }, "needs a key of at least 16 bytes"},
+		"short key":           {func(c *Config) { c.HashKey = "short" }, "hash_key has 5 bytes"},
+		"two keys":            {func(c *Config) { c.HashKey, c.HashKeyFile = "0123456789abcdef", "k" }, "are both set"},
+		"entity, with a file": {func(c *Config) { c.HashKeyFile, c.Actions = "k", map[string]string{"EMAL": "mask"} }, "Did you mean 'EMAIL'?"},
+		"no name":             {func(c *Config) { c.Custom = []CustomRule{{Pattern: "x"}} }, "entry 1 has no name"},
+		"no pattern":          {func(c *Config) { c.Custom = []CustomRule{{Name: "x"}} }, "or no pattern"},
+		"no RE2":              {func(c *Config) { c.Custom = []CustomRule{{Name: "x", Pattern: "(?<=a)b"}} }, "is not RE2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := createDefaultConfig().(*Config)
@@ -383,10 +384,15 @@ func TestMistakesAreNamed(t *testing.T) {
 			require.ErrorContains(t, config.Validate(), each.want)
 		})
 	}
-	config := createDefaultConfig().(*Config)
-	config.HashKeyFile = filepath.Join(t.TempDir(), "none")
-	_, err := NewFactory().CreateTraces(context.Background(), processortest.NewNopSettings(metadata.Type), config, consumertest.NewNop())
-	require.ErrorContains(t, err, "hash_key_file")
+	short := filepath.Join(t.TempDir(), "short")
+	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
+	for file, want := range map[string]string{short + ".none": "hash_key_file: open", short: "has 5 bytes, and 16 are the least"} {
+		config := createDefaultConfig().(*Config)
+		config.HashKeyFile = file
+		require.NoError(t, config.Validate())
+		_, err := NewFactory().CreateTraces(context.Background(), processortest.NewNopSettings(metadata.Type), config, consumertest.NewNop())
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func TestConfigIsRead(t *testing.T) {
