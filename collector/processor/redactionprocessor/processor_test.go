@@ -295,6 +295,18 @@ func TestTooLargeValues(t *testing.T) {
 	}
 }
 
+func TestNamesThatBecomeTheSameStayApart(t *testing.T) {
+	td := ptrace.NewTraces()
+	users := td.ResourceSpans().AppendEmpty().Resource().Attributes().PutEmptyMap("users")
+	for i, name := range []string{"a@example.com", "b@example.com", "c@example.com", "plain"} {
+		users.PutInt(name, int64(i))
+	}
+	_, err := newProcessor(t, nil).processTraces(context.Background(), td)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{"[EMAIL]": int64(0), "[EMAIL]#2": int64(1), "[EMAIL]#3": int64(2), "plain": int64(3)},
+		mustGet(t, td.ResourceSpans().At(0).Resource().Attributes(), "users").Map().AsRaw())
+}
+
 func TestTooDeepValuesDoNotPass(t *testing.T) {
 	td := ptrace.NewTraces()
 	deep := td.ResourceSpans().AppendEmpty().Resource().Attributes().PutEmptySlice("deep")

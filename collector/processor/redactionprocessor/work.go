@@ -117,16 +117,32 @@ func (w *work) nested(inside pcommon.Map, depth int) {
 			w.renamed = append(w.renamed, renaming{name, made})
 		}
 	}
-	for _, each := range w.renamed[first:] {
-		if value, ok := inside.Get(each.from); ok {
-			kept := pcommon.NewValueEmpty()
-			value.CopyTo(kept)
-			inside.Remove(each.from)
-			kept.CopyTo(inside.PutEmpty(each.to))
-		}
+	if len(w.renamed) > first {
+		rename(inside, w.renamed[first:])
 	}
 	clear(w.renamed[first:])
 	w.renamed = w.renamed[:first]
+}
+
+// rename takes time linear in the map. Names that become the same one are told apart by a number.
+func rename(inside pcommon.Map, all []renaming) {
+	raw, used := inside.AsRaw(), map[string]int{}
+	for _, each := range all {
+		value, ok := raw[each.from]
+		if !ok {
+			continue
+		}
+		delete(raw, each.from)
+		to := each.to
+		for _, taken := raw[to]; taken; _, taken = raw[to] {
+			used[each.to]++
+			to = each.to + "#" + strconv.Itoa(used[each.to]+1)
+		}
+		raw[to] = value
+	}
+	if err := inside.FromRaw(raw); err != nil {
+		panic(err) // it came from such a map
+	}
 }
 
 // text redacts what is no attribute, such as the name of a span. On a fault of ours it does not pass.
