@@ -69,6 +69,7 @@ test-collector: ## The Go parts: vet, staticcheck, tests with the race detector;
 .test-collector:
 	cd collector && go vet ./... && go tool -modfile=internal/tools/go.mod staticcheck ./...
 	cd collector && go test -race ./...
+	cd collector && go test -run CostNoMemory ./internal/redaction ./processor/redactionprocessor
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
 	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs
