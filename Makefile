@@ -75,6 +75,7 @@ test-collector: ## The Go parts: vet, staticcheck, tests with the race detector;
 .test-collector:
 	cd collector && go vet ./... && go tool -modfile=internal/tools/go.mod staticcheck ./...
 	cd collector && go test -race -count=1 ./...
+	cd collector && go test -count=1 -run CostNoMemory ./internal/redaction ./processor/redactionprocessor
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
 	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs
@@ -93,6 +94,7 @@ generate: setup ## Names, prices, usage shapes, reference pages, examples and pa
 	$(BIN)/python tools/build_dialects.py
 	$(BIN)/python tools/build_recordings_page.py
 	$(BIN)/python tools/build_redaction_rules.py
+	$(BIN)/python tools/build_redaction_vectors.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/build_price_vectors.py
 	$(BIN)/python tools/generate.py

@@ -5,6 +5,7 @@ package genai
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -43,6 +44,7 @@ type table struct {
 	Frameworks     []string            `json:"frameworks"`
 	Providers      map[string]string   `json:"providers"`
 	Requests       requests            `json:"requests"`
+	Content        []string            `json:"content"`
 }
 
 // place is which fact an attribute tells, and how far behind other names of the same fact it stands.
@@ -122,6 +124,9 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 	}
 	return false
 }
+
+// ContentKeys are patterns of the attributes that hold what people, models and tools wrote.
+func ContentKeys() []string { return slices.Clone(names.Content) }
 
 // countsApart is whether the input that a span states leaves the cached tokens out.
 func countsApart(scope, provider string) bool {

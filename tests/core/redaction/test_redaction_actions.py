@@ -148,3 +148,12 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         Redactor(detectors=["presidio"])
     with pytest.raises(ConfigurationError, match="Did you mean 'presidio'"):
         Redactor(detectors=["presido"])
+
+
+def test_hashes_are_found_no_more() -> None:
+    """What was hashed before, by an SDK for a Collector, keeps its hash."""
+    redactor = Redactor(actions={"secret": "hash", "personal": "hash"}, key=b"0123456789abcdef")
+    once = redactor.redact("key ghp_p04fwsz1tu1i7zbem1a6zl6jmkvapysnfimz, password is hunter2x, jane@example.com").text
+
+    assert 3 == once.count(":")
+    assert once == redactor.redact(once).text == Redactor().redact(once).text

@@ -80,7 +80,17 @@ class Redactor:
         candidates = self._scanner.candidates(text)
         for detector in self._detectors:
             candidates += self._detected(detector, text)
-        return resolve(candidates) if candidates else []
+        return resolve([each for each in candidates if not self._hashed(text, each)]) if candidates else []
+
+    def _hashed(self, text: str, each: Candidate) -> bool:
+        """Whether it is what the action hash put there: redacted once more, a text stays as it is."""
+        opened = text.rfind("[", 0, each.start)
+        return (
+            each.end - each.start == _HASH_DIGITS
+            and text[opened + 1 : each.start - 1] in self._kinds
+            and text[each.start - 1] + text[each.end : each.end + 1] == ":]"
+            and not set(text[each.start : each.end]) - set("0123456789abcdef")
+        )
 
     def redact(self, text: str) -> Redacted:
         """`text` with every find replaced by what its action says."""

@@ -1,0 +1,385 @@
+package redaction
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+const (
+	retry     = 128 // bytes: a refused match up to this long is searched again from its second character
+	manyInOne = 256 // places of one rule that wait to be looked at
+)
+
+// oddLetter is who looks for the two letters above ASCII that are cases of k and s.
+const oddLetter = -1
+
+// scanner finds everything that rules accept. One pass over the bytes says where a rule may match at all: behind a
+// literal, or around a run of digits. Only there its automaton runs.
+type scanner struct {
+	rules    []*compiled
+	literals *literals
+	digits   []*compiled // those that need a run of digits, by how many
+	words    []*compiled // those that may match where any word begins
+	shortest int         // bytes of the shortest word in which one of them may match
+	anywhere []*compiled
+	reach    int // how far before the end of a literal a match may begin
+	works    sync.Pool
+}
+
+// candidate is a find, before it is known which of overlapping ones count.
+type candidate struct {
+	start, end int
+	rule       *compiled
+}
+
+// work is what one scan needs; used again by the next one.
+type work struct {
+	scanner *scanner
+	text    string
+	lead    int     // the text up to here only announces what follows
+	next    []int   // by rule, where its search goes on
+	seen    []bool  // by rule, whether a literal of it is in the text
+	waiting [][]int // by rule, where it is to be tried, in order
+	queued  []int   // rules that wait
+	odd     bool
+	found   []candidate
+	buffer  []byte
+	plain   []byte
+}
+
+func newScanner(rules []*compiled) *scanner {
+	made := &scanner{rules: rules, shortest: math.MaxInt}
+	texts := map[string][]int{"\u017f": {oddLetter}, "\u212a": {oddLetter}}
+	for i, rule := range rules {
+		rule.index = i
+		switch {
+		case len(rule.literals) > 0:
+			for _, text := range rule.literals {
+				texts[text] = append(texts[text], i)
+			}
+			made.reach = max(made.reach, rule.farthest+longestText)
+		case rule.back != nil:
+			made.anywhere = append(made.anywhere, rule)
+		case rule.digits:
+			made.digits = append(made.digits, rule)
+		case rule.wordStart:
+			made.words = append(made.words, rule)
+			made.shortest = min(made.shortest, rule.leastWord())
+		default:
+			made.anywhere = append(made.anywhere, rule)
+		}
+	}
+	slices.SortStableFunc(made.digits, func(a, b *compiled) int { return cmp.Compare(a.leadDigits, b.leadDigits) })
+	made.literals = newLiterals(texts)
+	made.works.New = func() any {
+		size := len(rules)
+		return &work{scanner: made, next: make([]int, size), seen: make([]bool, size), waiting: make([][]int, size)}
+	}
+	return made
+}
+
+// leastWord is how long a word is at least in which the rule may match.
+func (c *compiled) leastWord() int {
+	if c.solid {
+		return c.least
+	}
+	return 1
+}
+
+func (s *scanner) work() *work { return s.works.Get().(*work) }
+
+func (s *scanner) done(w *work) {
+	w.text = ""
+	clear(w.found)
+	w.found = w.found[:0]
+	if cap(w.buffer) > mostKept {
+		w.buffer = nil
+	}
+	if cap(w.plain) > mostKept {
+		w.plain = nil
+	}
+	s.works.Put(w)
+}
+
+const mostKept = 1 << 20 // bytes of a buffer that is used again
+
+// scan adds everything that a rule accepts in text, overlaps included. Where line ends are written out (`\n`), as in
+// JSON or a log, the text is read without them, too: the n is no letter before what follows.
+func (w *work) scan(text string, lead int) {
+	if text == "" {
+		return
+	}
+	w.pass(text, lead)
+	if !hasWrittenEnd(text) {
+		return
+	}
+	w.plain = append(w.plain[:0], text...)
+	for i := 0; i+1 < len(w.plain); i++ {
+		if w.plain[i] == '\\' && isOneOf(w.plain[i+1], "nrt") {
+			w.plain[i], w.plain[i+1] = ' ', ' '
+			i++
+		}
+	}
+	w.pass(shared(w.plain), lead)
+}
+
+func hasWrittenEnd(text string) bool {
+	for at := strings.IndexByte(text, '\\'); at >= 0 && at+1 < len(text); {
+		if isOneOf(text[at+1], "nrt") {
+			return true
+		}
+		more := strings.IndexByte(text[at+1:], '\\')
+		if more < 0 {
+			return false
+		}
+		at += 1 + more
+	}
+	return false
+}
+
+func (w *work) pass(text string, lead int) {
+	w.text, w.lead, w.odd = text, lead, false
+	clear(w.next)
+	clear(w.seen)
+	w.findLiterals()
+	w.findNumbers()
+	for _, rule := range w.queued {
+		if !(w.odd && w.scanner.rules[rule].folds) {
+			w.tryWaiting(w.scanner.rules[rule], len(text))
+		}
+		w.waiting[rule] = w.waiting[rule][:0]
+	}
+	w.queued = w.queued[:0]
+	for i, rule := range w.scanner.rules {
+		if rule.back != nil && (w.seen[i] || len(rule.literals) == 0 || (w.odd && rule.folds)) {
+			w.search(rule)
+		} else if w.odd && rule.folds && len(rule.literals) > 0 {
+			w.tryEverywhere(rule)
+		}
+	}
+	for _, rule := range w.scanner.anywhere {
+		if rule.back == nil {
+			w.tryEverywhere(rule)
+		}
+	}
+}
+
+// findLiterals notes where the rules that have literals are to be tried.
+func (w *work) findLiterals() {
+	l := w.scanner.literals
+	state := uint32(0)
+	for i := range len(w.text) {
+		state = l.next[state+uint32(l.class[w.text[i]])]
+		if state < l.quiet {
+			continue
+		}
+		for _, each := range l.ended[(state-l.quiet)/uint32(l.width)] {
+			w.literal(each, i+1)
+		}
+	}
+}
+
+func (w *work) literal(each literal, end int) {
+	if each.who == oddLetter {
+		w.odd = true
+		return
+	}
+	rule := w.scanner.rules[each.who]
+	if rule.back != nil {
+		w.seen[each.who] = true
+		return
+	}
+	at := end - each.length
+	for start := max(at-rule.farthest, 0); start <= at-rule.nearest; start++ {
+		if w.mayStart(rule, start) {
+			w.wait(rule, start, end)
+		}
+	}
+}
+
+func (w *work) mayStart(rule *compiled, start int) bool {
+	return rule.first[w.text[start]] && !(rule.wordStart && start > 0 && wordByte[w.text[start-1]])
+}
+
+// wait puts a place in order: a longer literal that ends later may begin earlier.
+func (w *work) wait(rule *compiled, start, end int) {
+	list := w.waiting[rule.index]
+	if len(list) == 0 {
+		w.queued = append(w.queued, rule.index)
+	} else if len(list) >= manyInOne && list[0] < end-w.scanner.reach && !w.odd {
+		w.tryWaiting(rule, end-w.scanner.reach)
+		list = w.waiting[rule.index]
+	}
+	list = append(list, start)
+	for i := len(list) - 1; i > 0 && list[i] < list[i-1]; i-- {
+		list[i], list[i-1] = list[i-1], list[i]
+	}
+	w.waiting[rule.index] = list
+}
+
+// tryWaiting tries a rule at the places that wait for it before a place.
+func (w *work) tryWaiting(rule *compiled, before int) {
+	list := w.waiting[rule.index]
+	done := 0
+	for ; done < len(list) && list[done] < before; done++ {
+		w.try(rule, list[done])
+	}
+	w.waiting[rule.index] = list[:copy(list, list[done:])]
+}
+
+const (
+	noKind = iota
+	wordKind
+	digitKind
+)
+
+var kindOf = func() (made [256]uint8) {
+	for b := range made {
+		if wordByte[b] {
+			made[b] = wordKind
+		}
+		if isDigit(byte(b)) {
+			made[b] = digitKind
+		}
+	}
+	return made
+}()
+
+// findNumbers tries the rules that need digits, and those that may match where any word begins.
+func (w *work) findNumbers() {
+	last, began := uint8(noKind), 0
+	for i := range len(w.text) {
+		kind := kindOf[w.text[i]]
+		if kind == last {
+			continue
+		}
+		if last == noKind {
+			began = i
+		} else if kind == noKind && i-began >= w.scanner.shortest {
+			w.word(began, i)
+		}
+		if kind == digitKind {
+			w.number(i)
+		}
+		last = kind
+	}
+	if last != noKind && len(w.text)-began >= w.scanner.shortest {
+		w.word(began, len(w.text))
+	}
+}
+
+func (w *work) word(start, end int) {
+	for _, rule := range w.scanner.words {
+		if rule.first[w.text[start]] && (end-start >= rule.least || !rule.solid) {
+			w.try(rule, start)
+		}
+	}
+}
+
+func (w *work) number(at int) {
+	count := digitsAhead(w.text[at:])
+	for _, rule := range w.scanner.digits {
+		if rule.leadDigits > count {
+			return
+		}
+		for start := max(at-rule.farthest, 0); start <= at; start++ {
+			if w.mayStart(rule, start) {
+				w.try(rule, start)
+			}
+		}
+	}
+}
+
+// digitsAhead is how many digits there are up to what cannot be in a number; enough of them for any rule is enough.
+func digitsAhead(text string) (count int) {
+	const enough, farEnough = 20, 256
+	for i := range len(text) {
+		if isDigit(text[i]) {
+			count++
+		} else if !numberByte[text[i]] {
+			return count
+		}
+		if count == enough || i == farEnough {
+			return enough
+		}
+	}
+	return count
+}
+
+var numberByte = func() (made [256]bool) {
+	for b := range made {
+		made[b] = isNumber(byte(b))
+	}
+	return made
+}()
+
+func (w *work) tryEverywhere(rule *compiled) {
+	for start := range len(w.text) {
+		if utf8.RuneStart(w.text[start]) && rule.first[w.text[start]] {
+			w.try(rule, start)
+		}
+	}
+}
+
+// try matches a rule at one place.
+func (w *work) try(rule *compiled, start int) {
+	if start < w.next[rule.index] {
+		return
+	}
+	if end := rule.whole.match(w.text, start, nil); end >= 0 {
+		w.matched(rule, start, end)
+	}
+}
+
+// search matches a rule anywhere: once over the text for all starts, then back to where the match begins.
+func (w *work) search(rule *compiled) {
+	for from := 0; from < len(w.text); from = w.next[rule.index] {
+		end := rule.whole.match(w.text, from, nil)
+		if end < 0 {
+			return
+		}
+		w.matched(rule, rule.back.matchBack(w.text, end, from), end)
+	}
+}
+
+// matched takes a match, or refuses it, and says where the search for more goes on.
+func (w *work) matched(rule *compiled, start, end int) {
+	first, last, next := start, end, end
+	if rule.parts != nil {
+		first, last = rule.parts.find(w.text, start)
+	}
+	size := 0
+	if first >= 0 && last > first {
+		size = w.accepted(rule, first, last)
+	}
+	if size > 0 {
+		w.found = append(w.found, candidate{first, first + size, rule})
+		next = first + size
+	} else if end-start <= retry {
+		next = max(first, start+1)
+	}
+	w.next[rule.index] = next
+}
+
+// accepted is how many bytes of a match are the find; 0 for none.
+func (w *work) accepted(rule *compiled, start, end int) int {
+	size := end - start
+	if rule.validate != nil {
+		size = rule.validate(w.text[start:end], rule.Min)
+	}
+	if size == 0 || (rule.boundary != nil && !rule.boundary(w.text, start, start+size, w.lead)) {
+		return 0
+	}
+	if rule.near == nil && rule.unless == nil {
+		return size
+	}
+	before := lastChars(w.text[:start], nearby)
+	if rule.near != nil && !rule.near.in(before) || rule.unless != nil && rule.unless.atEnd(before) {
+		return 0
+	}
+	return size
+}
