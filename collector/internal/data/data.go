@@ -22,3 +22,8 @@ var UsageShapes []byte
 //
 //go:embed redaction_rules.json
 var RedactionRules []byte
+
+// BudgetScripts are the Lua scripts of the Redis budget store, by name.
+//
+//go:embed budget_scripts.json
+var BudgetScripts []byte
