@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,6 +124,9 @@ func (e *Engine) Clock() float64 { return e.store.Clock() }
 
 // Tags are the keys of the tags that some budget looks at.
 func (e *Engine) Tags() []string { return e.planner.Tags() }
+
+// Asks is whether some budget looks at a field of the attribution.
+func (e *Engine) Asks(field int) bool { return e.planner.Asks(field) }
 
 // Plan is the legs of a call in the windows that run at an instant.
 func (e *Engine) Plan(call *Call, now float64) *Plan { return e.planner.Plan(call, now) }
@@ -361,7 +366,9 @@ func (e *Engine) tell(ctx context.Context, given *owed) (Ended, error) {
 			actuals = Actuals(legs, &given.used, record.Amounts)
 		}
 	}
-	return e.store.Settle(ctx, given.id, legs, actuals, given.release)
+	ended, err := e.store.Settle(ctx, given.id, legs, actuals, given.release)
+	ended.Legs = legs
+	return ended, err
 }
 
 // Extend lets a call that still runs live longer, by seconds from now; false if it has ended or expired.
@@ -402,7 +409,8 @@ func (e *Engine) Charge(ctx context.Context, charges []Charge) ([]Ended, error) 
 func (e *Engine) oweAll(charges []Charge) {
 	for place := range charges {
 		given := charges[place]
-		given.ID = string([]byte(given.ID)) // a text of its own
+		given.ID = strings.Clone(given.ID) // values of its own: the caller's are parts of a batch
+		given.Actuals = slices.Clone(given.Actuals)
 		e.outage.owe(owed{id: given.ID, charge: &given})
 	}
 }
@@ -501,3 +509,6 @@ func (e *Engine) withoutStore(asked *request, wasAsked bool) Admission {
 	}
 	return admission
 }
+
+// Owed is how many ends of calls the store has yet to be told of.
+func (e *Engine) Owed() int { return e.outage.count() }

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ const (
 	opExpire  = "e"
 	opCounter = "n" // of a snapshot
 	opRecord  = "h" // of a snapshot: a reservation as it stands
+	opKnown   = "k" // of a snapshot: a call that was charged
 )
 
 type operation struct {
@@ -112,12 +114,18 @@ func (f *File) snapshot(into io.Writer, known map[*Leg]int) (int64, error) {
 			return total, err
 		}
 	}
+	err := f.charged.inOrder(func(id digest) error {
+		return put(&operation{Op: opKnown, ID: hex.EncodeToString(id[:])})
+	})
+	if err != nil {
+		return total, err
+	}
 	for _, id := range slices.Sorted(maps.Keys(f.open)) {
 		if err := keep(f.open[id]); err != nil {
 			return total, err
 		}
 	}
-	err := flush(0)
+	err = flush(0)
 	return total, err
 }
 
@@ -165,6 +173,12 @@ func (r *replay) do(given *operation) error {
 		r.store.expireDue(given.Time)
 	case opCounter:
 		return r.counter(given)
+	case opKnown:
+		id, err := hex.DecodeString(given.ID)
+		if err != nil || len(id) != len(digest{}) {
+			return errors.New("it has no digest of a call")
+		}
+		r.store.charged.add(digest(id))
 	case opRecord:
 		found := r.record(given, legs)
 		if found.State = given.State; found.State == Open {

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -11,7 +12,8 @@ import (
 )
 
 const (
-	remembered   = 200_000 // ended reservations and charges whose repetition is recognised
+	remembered   = 100_000 // ended reservations whose repetition is recognised
+	mostCharged  = 200_000 // charges whose repetition is recognised; about 15 MB
 	keptS        = 86_400  // counters after their window
 	forgetEveryS = 600
 	expiredOnce  = 100
@@ -37,8 +39,50 @@ type Memory struct {
 	ended    map[string]*record
 	order    []string // of ended, the oldest first from head on
 	head     int
+	charged  charged
 	nextDue  float64
 	forgotAt float64
+}
+
+// charged are the newest calls that were charged without a reservation, by a digest of their ids. It has no pointers,
+// so the garbage collector passes it by.
+type charged struct {
+	known  map[digest]struct{}
+	oldest []digest // a ring
+	next   int
+}
+
+type digest [16]byte
+
+func digestOf(id string) digest {
+	sum := sha256.Sum256([]byte(id))
+	return digest(sum[:16])
+}
+
+func (c *charged) has(id digest) bool {
+	_, found := c.known[id]
+	return found
+}
+
+func (c *charged) add(id digest) {
+	if len(c.oldest) < mostCharged {
+		c.oldest = append(c.oldest, id)
+	} else {
+		delete(c.known, c.oldest[c.next])
+		c.oldest[c.next] = id
+		c.next = (c.next + 1) % mostCharged
+	}
+	c.known[id] = struct{}{}
+}
+
+// inOrder calls back with each, the oldest first.
+func (c *charged) inOrder(each func(digest) error) error {
+	for place := range c.oldest {
+		if err := each(c.oldest[(c.next+place)%len(c.oldest)]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NewMemory is an empty store. A nil clock is the system's.
@@ -48,7 +92,7 @@ func NewMemory(clock func() float64) *Memory {
 	}
 	return &Memory{
 		clock: clock, counters: map[string]*counter{}, open: map[string]*record{}, ended: map[string]*record{},
-		nextDue: math.Inf(1),
+		charged: charged{known: map[digest]struct{}{}}, nextDue: math.Inf(1),
 	}
 }
 
@@ -75,6 +119,9 @@ func (m *Memory) reserve(request *Request) (*Granted, *Refused, error) {
 		granted, _ := m.fits(request.Plan.Legs, nil, request.Now)
 		granted.Repeated = true
 		return granted, nil, nil
+	}
+	if m.charged.has(digestOf(request.ID)) {
+		return nil, nil, &Conflict{request.ID, Settled, nil, "be reserved again"}
 	}
 	granted, refused := m.fits(request.Plan.Legs, request.Amounts.Reserved, request.Now)
 	if refused != nil {
@@ -177,6 +224,9 @@ func (m *Memory) Reservation(_ context.Context, id string) (*Record, error) {
 		copied := found.Record
 		return &copied, nil
 	}
+	if m.charged.has(digestOf(id)) {
+		return &Record{ID: id, State: Settled}, nil
+	}
 	return nil, nil
 }
 
@@ -198,6 +248,8 @@ func (m *Memory) settle(id string, legs []Leg, actuals []int64, release bool) (E
 	}
 	found := m.ended[id]
 	switch {
+	case found == nil && m.charged.has(digestOf(id)):
+		return Ended{ID: id, State: Settled, Repeated: true}, nil
 	case found == nil:
 		ended := m.end(&record{Record: Record{ID: id, Legs: legs, Amounts: actuals}}, actuals, state, m.charge(legs, actuals, nil))
 		ended.Unknown = true
@@ -224,30 +276,34 @@ func (m *Memory) Charge(_ context.Context, charges []Charge) ([]Ended, error) {
 }
 
 func (m *Memory) post(charges []Charge) []Ended {
-	made := make([]Ended, len(charges))
+	legs := 0
 	for place := range charges {
-		made[place] = m.postOne(&charges[place])
+		legs += len(charges[place].Plan.Legs)
+	}
+	made, used := make([]Ended, len(charges)), make([]int64, 0, legs)
+	for place := range charges {
+		given := &charges[place]
+		made[place] = m.postOne(given)
+		from := len(used)
+		for i := range given.Plan.Legs {
+			used = append(used, m.used(&given.Plan.Legs[i]))
+		}
+		made[place].Used = used[from:len(used):len(used)]
 	}
 	return made
 }
 
 func (m *Memory) postOne(given *Charge) Ended {
-	legs := given.Plan.Legs
-	var ended Ended
 	if found := m.find(given.ID); found != nil {
-		ended = Ended{ID: found.ID, State: found.State, Charged: found.Charges, Repeated: true}
-	} else {
-		crossings := m.charge(legs, given.Actuals, nil)
-		ended = m.end(&record{
-			Record: Record{ID: strings.Clone(given.ID), Legs: legs, Amounts: given.Actuals},
-		}, given.Actuals, Settled, crossings)
-		ended.Unknown = true
+		return Ended{ID: given.ID, State: found.State, Charged: found.Charges, Repeated: true}
 	}
-	ended.Used = make([]int64, len(legs))
-	for place := range legs {
-		ended.Used[place] = m.used(&legs[place])
+	id := digestOf(given.ID)
+	if m.charged.has(id) {
+		return Ended{ID: given.ID, State: Settled, Charged: given.Actuals, Repeated: true}
 	}
-	return ended
+	m.charged.add(id)
+	crossings := m.charge(given.Plan.Legs, given.Actuals, nil)
+	return Ended{ID: given.ID, State: Settled, Charged: given.Actuals, Crossings: crossings, Unknown: true}
 }
 
 // charge adds to what is spent, takes from what is reserved, and returns which thresholds that passed.

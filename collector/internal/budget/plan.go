@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/genops-ai/genops/collector/internal/attribution"
@@ -15,8 +16,8 @@ const (
 	unknown   = -1     // of an amount that nobody knows
 )
 
-// Call is a call as budgets see it: whose it is, and the most it can take. Costs are in nano-units of Currency, below 0
-// if no price is known; InputCost is the part that does not depend on the output.
+// Call is a call as budgets see it: whose it is, and the most it can take. What is not known of that is below 0. Costs are
+// in nano-units of Currency; InputCost is the part that does not depend on the output.
 type Call struct {
 	Attribution  attribution.Attribution
 	Tags         map[string]string
@@ -124,6 +125,11 @@ func (p *Planner) Tags() []string {
 	return found
 }
 
+// Asks is whether some budget looks at a field of the attribution.
+func (p *Planner) Asks(field int) bool {
+	return slices.ContainsFunc(p.asked, func(each asked) bool { return each.field == field })
+}
+
 func (a *asked) of(call *Call) string {
 	switch {
 	case a.field >= 0:
@@ -195,7 +201,7 @@ func (p *Planner) make(call *Call, now float64) *Plan {
 		}
 		group := make([]string, len(budget.groupBy))
 		for place, field := range budget.groupBy {
-			group[place] = string([]byte(value(field))) // a text of its own: that of a span is part of a whole batch
+			group[place] = strings.Clone(value(field)) // a text of its own: that of a span is part of a whole batch
 		}
 		made.add(budget, group, budget.Window.At(now))
 	}
@@ -266,6 +272,9 @@ func (p *Plan) Amounts(call *Call) Amounts {
 func (c *Call) most(unit string) int64 {
 	switch unit {
 	case Tokens:
+		if c.InputTokens < 0 {
+			return unknown
+		}
 		return c.InputTokens + c.OutputTokens
 	case Requests, Concurrent:
 		return 1
@@ -281,7 +290,7 @@ func (c *Call) most(unit string) int64 {
 func (c *Call) fixed(unit string) int64 {
 	switch unit {
 	case Tokens:
-		return c.InputTokens
+		return max(c.InputTokens, 0)
 	case Requests, Concurrent:
 		return 1
 	case c.Currency:
@@ -358,3 +367,23 @@ func (c Call) reduced(output int64) Call {
 
 // Currency is that of prices.
 const Currency = pricing.Currency
+
+// AppendActuals appends what each leg is charged for what a call used; nothing where that is unknown.
+func (p *Plan) AppendActuals(into []int64, used *Used) []int64 {
+	for place := range p.Legs {
+		into = append(into, min(max(used.of(p.Legs[place].Unit), 0), Largest))
+	}
+	return into
+}
+
+// Tightest is the place of the leg with the smallest share of its limit left, and what is left of it.
+func (p *Plan) Tightest(used []int64) (place int, left int64) {
+	least := math.Inf(1)
+	for i := range p.Legs {
+		rest := p.Legs[i].Limit - used[i]
+		if share := float64(rest) / float64(max(p.Legs[i].Limit, 1)); share < least {
+			place, left, least = i, rest, share
+		}
+	}
+	return place, left
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,10 +20,11 @@ import (
 )
 
 const (
-	endedKeptS   = 7 * 86_400   // ended reservations whose repetition is recognised
-	countersKept = 400 * 86_400 // counters after their window: a year, for reports, and some
-	atOnce       = 100          // expired reservations charged by one operation
-	retries      = 1            // every operation may be repeated under its id
+	endedKeptS    = 7 * 86_400   // ended reservations whose repetition is recognised
+	countersKept  = 400 * 86_400 // counters after their window: a year, for reports, and some
+	atOnce        = 100          // expired reservations charged by one operation
+	chargedAtOnce = 250          // calls in one round trip, so that it keeps within the timeout
+	retries       = 1            // every operation may be repeated under its id
 )
 
 var scripts = sync.OnceValue(func() map[string]*redis.Script {
@@ -219,8 +221,20 @@ func endedOf(id string, rest []string) Ended {
 	return made
 }
 
-// Charge posts what was spent already, all of it in one round trip.
+// Charge posts what was spent already, hundreds of calls in one round trip.
 func (r *Redis) Charge(ctx context.Context, charges []Charge) ([]Ended, error) {
+	made := make([]Ended, 0, len(charges))
+	for chunk := range slices.Chunk(charges, chargedAtOnce) {
+		ended, err := r.chargeAll(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, ended...)
+	}
+	return made, nil
+}
+
+func (r *Redis) chargeAll(ctx context.Context, charges []Charge) ([]Ended, error) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), (retries+1)*r.timeout)
 	defer done()
 	answers, before, err := r.charge(ctx, charges)

@@ -50,6 +50,7 @@ type Ended struct {
 	ID        string
 	State     State
 	Charged   []int64
+	Legs      []Leg   // by Engine.Settle alone
 	Used      []int64 // of each leg after it, by a Charge alone
 	Crossings []Crossing
 	Repeated  bool

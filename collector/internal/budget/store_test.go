@@ -497,6 +497,9 @@ func contents(m *Memory) []string {
 		each := m.ended[id]
 		found = append(found, fmt.Sprint("ended", id, each.State, each.Amounts, each.Charges))
 	}
+	for id := range m.charged.known {
+		found = append(found, fmt.Sprintf("charged %x", id))
+	}
 	slices.Sort(found)
 	return found
 }

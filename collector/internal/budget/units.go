@@ -112,3 +112,37 @@ func AmountOf(counted int64, unit string) string {
 func FloatOf(counted int64, unit string) float64 {
 	return float64(counted) / float64(scaleOf(unit)) // two exact doubles: the quotient is the nearest one
 }
+
+// Nanos is a plain decimal of money in nano-units, rounded up, without making a number of any size of it; false for what
+// is none, is below 0, or is more than one counter holds.
+func Nanos(text string) (int64, bool) {
+	whole, places, seen, up := int64(0), -1, false, false
+	for i := range len(text) {
+		char := text[i]
+		switch {
+		case char == '.' && places < 0:
+			places = 0
+		case char < '0' || char > '9':
+			return 0, false
+		case places == moneyPlaces:
+			up = up || char != '0'
+		default:
+			seen = true
+			if places >= 0 {
+				places++
+			}
+			if whole = whole*10 + int64(char-'0'); whole > Largest {
+				return 0, false
+			}
+		}
+	}
+	for places = max(places, 0); places < moneyPlaces; places++ {
+		if whole *= 10; whole > Largest {
+			return 0, false
+		}
+	}
+	if up {
+		whole++
+	}
+	return whole, seen && whole <= Largest
+}

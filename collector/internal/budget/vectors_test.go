@@ -153,3 +153,16 @@ func FuzzDeclarations(f *testing.F) {
 		}
 	})
 }
+
+func FuzzNanosIsCounted(f *testing.F) {
+	for _, text := range []string{"0.0098125", "1", ".5", "5.", "9007199.2547409911", "0.0000000001", "-1", "1e5", "99999999999999999999"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		fast, ok := Nanos(text)
+		exact, err := Counted(text, "USD")
+		if err == nil && (!ok || fast != exact) {
+			t.Fatalf("%q is %d, not %d, %v", text, exact, fast, ok)
+		}
+	})
+}
