@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,9 @@ from typing import Any
 
 import grpc
 import httpx
+import jsonschema
 import pytest
+import yaml
 from tests.collector.conftest import ROOT, Collector, _lines, call, free_port, plain
 
 from genops.config.budgets import parse_budgets
@@ -24,6 +27,7 @@ from genops.core.budgets.engine import BudgetEngine
 from genops.core.budgets.plans import BudgetCall
 from genops.stores.budgets import RedisBudgetStore
 
+OPENAPI = yaml.safe_load((ROOT / "spec/decision/openapi.yaml").read_text())
 SCRIPT = ROOT / "deploy/collector/decision.sh"
 TOKEN = "a-token-of-the-test"
 COST = Decimal("0.00825")  # of one span of `call`
@@ -130,9 +134,11 @@ def test_spans_are_charged_once_and_thresholds_told_once(collector: Callable[...
 def test_python_and_the_collector_count_on_one_redis_budget(collector: Callable[..., Collector], redis: str) -> None:
     """What either charges the other sees, with the same keys; a call that Python settled is not charged again."""
     declared = [{"name": "team-monthly", "group_by": ["team"], "limit": 500, "window": "month"}]
-    declared += [{"name": "per-customer", "group_by": ["customer_id"], "limit": "0.02", "window": "day", "mode": "soft"}]
+    declared += [
+        {"name": "per-customer", "group_by": ["customer_id"], "limit": "0.02", "window": "day", "mode": "soft"}
+    ]
     alerts: list[Any] = []
-    python = BudgetEngine(parse_budgets(declared), RedisBudgetStore(redis), alert=alerts.append)
+    python = BudgetEngine(parse_budgets([*declared, each]), RedisBudgetStore(redis), alert=alerts.append)
     acme = BudgetCall({"team": "search", "customer_id": "acme"}, cost=Decimal("0.01"))
     running = collector("budgets.yaml", GENOPS_BUDGET_STORE=redis, GENOPS_BUDGET_CHARGE="all")
 
@@ -175,21 +181,33 @@ def test_collector_killed_loses_no_charge_that_it_acknowledged(
     assert float(60 * COST) == pytest.approx(_last_gauges(running)["genops.budget.consumed", "team-monthly"])
 
 
+def _script(asked: Decision, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """deploy/collector/decision.sh, run as it stands."""
+    environment = os.environ | asked.environment
+    command = [str(SCRIPT), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
 def test_curl_example_reserves_and_settles(decision: Callable[..., Decision]) -> None:
     """The script of the guide, run as it stands; without the token it is not answered."""
     asked = decision()
-    done = subprocess.run(
-        [str(SCRIPT)], env=os.environ | asked.environment, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = _script(asked)
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert '"decision":"ALLOWED"' in done.stdout
-    assert '"state":"settled"' in done.stdout
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    for answer, schema in zip(answers, ("ReserveResponse", "SettleResponse", "BudgetsResponse"), strict=True):
+        jsonschema.validate(answer, {"$ref": f"#/components/schemas/{schema}", "components": OPENAPI["components"]})
+    assert ("ALLOWED", "settled") == (answers[0]["decision"], answers[1]["state"])
     assert Decimal("0.0054") == asked.consumed()
     assert 401 == httpx.get(f"{asked.client.base_url}/v1/budgets").status_code
     asked.reserve("all-that-is-left", "0.0446")
     again = subprocess.run(
-        [str(SCRIPT), "other"], env=os.environ | asked.environment, capture_output=True, text=True, timeout=30, check=False
+        [str(SCRIPT), "other"],
+        env=os.environ | asked.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert 1 == again.returncode
     assert "not allowed: do not call the model" in again.stderr
@@ -238,7 +256,9 @@ def test_endpoint_that_others_reach_does_not_start_without_authentication(binary
     text = (ROOT / "deploy/collector/decision.yaml").read_text()
     open_ = re.sub(r"http: \{.*\}", 'http: {endpoint: "0.0.0.0:4319"}', text)
     (tmp_path / "open.yaml").write_text(open_)
-    done = subprocess.run([str(binary), "validate", f"--config={tmp_path / 'open.yaml'}"], capture_output=True, text=True)
+    done = subprocess.run(
+        [str(binary), "validate", f"--config={tmp_path / 'open.yaml'}"], capture_output=True, text=True
+    )
 
     assert 1 == done.returncode
     assert "http: endpoint 0.0.0.0:4319 is reached from elsewhere, and nobody is asked who they are" in done.stderr

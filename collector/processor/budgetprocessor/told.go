@@ -1,8 +1,6 @@
 package budgetprocessor
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/genops-ai/genops/collector/internal/attribution"
@@ -84,22 +82,30 @@ func (t *toldCall) text(name, value string, tags map[string]string) {
 		t.call.Model = value
 	case semconv.GenAIOperationName:
 		t.call.Operation = value
+	case semconv.GenopsTeam:
+		t.call.Attribution.Set(attribution.Team, value)
+	case semconv.GenopsProject:
+		t.call.Attribution.Set(attribution.Project, value)
+	case semconv.GenopsEnvironment:
+		t.call.Attribution.Set(attribution.Environment, value)
+	case semconv.GenopsCustomerID:
+		t.call.Attribution.Set(attribution.CustomerID, value)
+	case semconv.GenopsCostCenter:
+		t.call.Attribution.Set(attribution.CostCenter, value)
+	case semconv.GenopsFeature:
+		t.call.Attribution.Set(attribution.Feature, value)
+	case semconv.GenopsSessionID:
+		t.call.Attribution.Set(attribution.SessionID, value)
 	case quantityOfCompute:
 		t.seconds = value
 	default:
-		if strings.HasPrefix(name, "genops.") {
-			t.field(name, value, tags)
+		if len(tags) > 0 {
+			t.tag(name, value, tags)
 		}
 	}
 }
 
-func (t *toldCall) field(name, value string, tags map[string]string) {
-	for field, attribute := range attribution.Attributes {
-		if attribute == name {
-			t.call.Attribution.Set(field, value)
-			return
-		}
-	}
+func (t *toldCall) tag(name, value string, tags map[string]string) {
 	if key, asked := tags[name]; asked {
 		if t.call.Tags == nil {
 			t.call.Tags = map[string]string{}
