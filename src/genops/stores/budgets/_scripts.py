@@ -4,7 +4,7 @@ They are those of the Collector, too, which counts in the same keys. All keys of
 live on one node of a cluster. A counter is a hash (s: spent, r: reserved, m: alert mask), a reservation is a hash,
 `open` has the open reservations by expiry, `index` the counters by how long they are kept. Amounts travel as decimal
 strings and are added by HINCRBY, which is exact; Lua compares them as doubles, which are exact below 2^53, and no
-budget is larger. `mark` tells whether this is still the data that the process knows: a server that lost it answers LOST.
+budget is larger. `mark` tells whether this is still the data that the process knows; a server that lost it says LOST.
 
 Source: spec/budgets.
 """
