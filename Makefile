@@ -95,6 +95,8 @@ generate: setup ## Names, prices, usage shapes, reference pages, examples and pa
 	$(BIN)/python tools/build_recordings_page.py
 	$(BIN)/python tools/build_redaction_rules.py
 	$(BIN)/python tools/build_redaction_vectors.py
+	$(BIN)/python tools/build_budget_scripts.py
+	$(BIN)/python tools/build_budget_vectors.py
 	$(BIN)/python tools/build_prices.py
 	$(BIN)/python tools/build_price_vectors.py
 	$(BIN)/python tools/generate.py
@@ -105,6 +107,8 @@ check-generated: setup ## Fails if a generated file is out of date
 	$(BIN)/python tools/build_dialects.py --check
 	$(BIN)/python tools/build_recordings_page.py --check
 	$(BIN)/python tools/build_redaction_rules.py --check
+	$(BIN)/python tools/build_budget_scripts.py --check
+	$(BIN)/python tools/build_budget_vectors.py --check
 	$(BIN)/python tools/build_prices.py --check
 	$(BIN)/python tools/generate.py --check
 	$(BIN)/python tools/build_examples.py --check

@@ -49,7 +49,7 @@ def _same_bytes(name: str) -> Callable[[], str]:
     return lambda: (ROOT / "src/genops/data" / name).read_text(encoding="utf-8")
 
 
-_SHARED_DATA = ("dialects.json", "prices.json", "redaction_rules.json", "usage_shapes.json")
+_SHARED_DATA = ("budget_scripts.json", "dialects.json", "prices.json", "redaction_rules.json", "usage_shapes.json")
 
 # A generated file is one row here: where it is, relative to the root, and what gives its text.
 ARTEFACTS: list[tuple[str, Callable[[], str]]] = [

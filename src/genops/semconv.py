@@ -33,6 +33,7 @@ __all__ = [
     "GENOPS_BUDGET_NAME",
     "GENOPS_BUDGET_PERIOD",
     "GENOPS_BUDGET_REMAINING",
+    "GENOPS_BUDGET_RESERVATION_ID",
     "GENOPS_BUDGET_THRESHOLD",
     "GENOPS_CALL_API",
     "GENOPS_CALL_ATTEMPTS",
@@ -129,6 +130,9 @@ __all__ = [
     "GEN_AI_USAGE_REASONING_OUTPUT_TOKENS",
     "LEDGER_ATTRIBUTES",
     "METRIC_BUDGET_ALERTS",
+    "METRIC_BUDGET_ALLOCATED",
+    "METRIC_BUDGET_CONSUMED",
+    "METRIC_BUDGET_REMAINING",
     "METRIC_CALLS",
     "METRIC_CALL_DURATION",
     "METRIC_CALL_TIME_TO_FIRST_CHUNK",
@@ -183,6 +187,7 @@ GENOPS_BUDGET_EXHAUSTED_AT: Final = "genops.budget.exhausted_at"
 GENOPS_BUDGET_NAME: Final = "genops.budget.name"
 GENOPS_BUDGET_PERIOD: Final = "genops.budget.period"
 GENOPS_BUDGET_REMAINING: Final = "genops.budget.remaining"
+GENOPS_BUDGET_RESERVATION_ID: Final = "genops.budget.reservation_id"
 GENOPS_BUDGET_THRESHOLD: Final = "genops.budget.threshold"
 GENOPS_CALL_API: Final = "genops.call.api"
 GENOPS_CALL_ATTEMPTS: Final = "genops.call.attempts"
@@ -274,6 +279,9 @@ METRIC_CALLS: Final = "genops.calls"
 METRIC_CALL_DURATION: Final = "genops.call.duration"
 METRIC_CALL_TIME_TO_FIRST_CHUNK: Final = "genops.call.time_to_first_chunk"
 METRIC_BUDGET_ALERTS: Final = "genops.budget.alerts"
+METRIC_BUDGET_ALLOCATED: Final = "genops.budget.allocated"
+METRIC_BUDGET_CONSUMED: Final = "genops.budget.consumed"
+METRIC_BUDGET_REMAINING: Final = "genops.budget.remaining"
 METRIC_SDK_ERRORS: Final = "genops.sdk.errors"
 
 CALL_OUTCOMES: Final = frozenset(

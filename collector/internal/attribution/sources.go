@@ -184,6 +184,21 @@ func (r *Resolver) Span(under Attribution, span pcommon.Map, caller *Caller) Att
 	return under
 }
 
+// Stated is Span for a span whose genops.* attributes were read already.
+func (r *Resolver) Stated(under Attribution, stated *Attribution, caller *Caller) Attribution {
+	for field, value := range stated {
+		if value != "" {
+			under[field] = value
+		}
+	}
+	for field, value := range caller.proved {
+		if value != "" {
+			under[field] = value
+		}
+	}
+	return under
+}
+
 // implied is what a resource says in OpenTelemetry's own names. An SDK names a service it knows nothing of
 // "unknown_service...".
 func (a *Attribution) implied(resource pcommon.Map) {

@@ -27,3 +27,9 @@ var RedactionRules []byte
 //
 //go:embed policy_inputs.json
 var PolicyInputs []byte
+
+
+// BudgetScripts are the Lua scripts of the Redis budget store, by name.
+//
+//go:embed budget_scripts.json
+var BudgetScripts []byte

@@ -114,6 +114,9 @@ const GenopsBudgetPeriod = "genops.budget.period"
 // GenopsBudgetRemaining is an attribute.
 const GenopsBudgetRemaining = "genops.budget.remaining"
 
+// GenopsBudgetReservationID is an attribute.
+const GenopsBudgetReservationID = "genops.budget.reservation_id"
+
 // GenopsBudgetThreshold is an attribute.
 const GenopsBudgetThreshold = "genops.budget.threshold"
 
@@ -386,6 +389,15 @@ const MetricCallTimeToFirstChunk = "genops.call.time_to_first_chunk"
 
 // MetricBudgetAlerts is a metric.
 const MetricBudgetAlerts = "genops.budget.alerts"
+
+// MetricBudgetAllocated is a metric.
+const MetricBudgetAllocated = "genops.budget.allocated"
+
+// MetricBudgetConsumed is a metric.
+const MetricBudgetConsumed = "genops.budget.consumed"
+
+// MetricBudgetRemaining is a metric.
+const MetricBudgetRemaining = "genops.budget.remaining"
 
 // MetricSDKErrors is a metric.
 const MetricSDKErrors = "genops.sdk.errors"

@@ -28,6 +28,7 @@ ATTRIBUTE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         s.GENOPS_BUDGET_NAME: "string",
         s.GENOPS_BUDGET_PERIOD: "string",
         s.GENOPS_BUDGET_REMAINING: "double",
+        s.GENOPS_BUDGET_RESERVATION_ID: "string",
         s.GENOPS_BUDGET_THRESHOLD: "int",
         s.GENOPS_CALL_API: "string",
         s.GENOPS_CALL_ATTEMPTS: "int",
