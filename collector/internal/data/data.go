@@ -28,7 +28,6 @@ var RedactionRules []byte
 //go:embed policy_inputs.json
 var PolicyInputs []byte
 
-
 // BudgetScripts are the Lua scripts of the Redis budget store, by name.
 //
 //go:embed budget_scripts.json
