@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -127,6 +129,31 @@ def test_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
     replica = Replica(write(tmp_path / "ledger", entry()), file)
 
     assert 1 == replica.advance()
+    replica.close()
+
+
+def test_file_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    """Only one process may have it: the second is told so, and the first loses nothing."""
+    directory, file = write(tmp_path / "ledger", entry()), tmp_path / "analytics.duckdb"
+    code = (
+        "import sys; from pathlib import Path; from genops.analytics import Replica\n"
+        "replica = Replica(Path(sys.argv[1]), Path(sys.argv[2])); print(replica.advance(), flush=True)\n"
+        "sys.stdin.read(); print(replica.query('totals')[0]['calls'], flush=True); replica.close()"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(directory), str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    assert "1\n" == owner.stdout.readline()
+    with pytest.raises(ConfigurationError, match="in use by another process"):
+        Replica(directory, file)
+
+    assert "1\n" == owner.communicate()[0]
+    replica = Replica(directory, file)
+    assert 0 == replica.advance()
     replica.close()
 
 
