@@ -238,7 +238,14 @@ def test_database_without_tables_says_how_they_are_made(tmp_path: Path, clickhou
 
 
 @pytest.mark.parametrize(
-    "url", ["http://host", "clickhouse://", "clickhouse:/x", "clickhouse://user:secret@127.0.0.1:1/x"]
+    "url",
+    [
+        "http://host",
+        "clickhouse://",
+        "clickhouse:/x",
+        "clickhouse://host:port/x",
+        "clickhouse://user:secret@127.0.0.1:1/x",
+    ],
 )
 def test_url_that_leads_nowhere_says_so_without_its_password(url: str) -> None:
     """The scheme, the host, or nobody there."""

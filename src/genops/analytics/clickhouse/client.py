@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS genops_migrations (version UInt32, applied_at DateTim
 ENGINE = MergeTree ORDER BY version
 """
 _UPDATE = "genops ship --to ... makes the tables and brings them up to date; it needs the right to"
+_HOST = re.compile(r"(.*@)?(\[[^]]+\]|[^:@]+)(:\d{1,5})?")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -34,7 +35,7 @@ def connect(url: str) -> Any:
     Raises `ConfigurationError` for another form of URL, and where nobody answers.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    if parts.scheme not in _SCHEMES or not parts.hostname or not _HOST.fullmatch(parts.netloc):
         raise ConfigurationError(f"{_without_password(url)!r} is no ClickHouse.", fix=f"--to {_FIX}")
     interface, port = _SCHEMES[parts.scheme]
     library = clickhouse_connect()
