@@ -7,15 +7,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
 from genops.server.otlp.answers import Refused
+from genops.server.otlp.reading import Reader
 from genops.server.otlp.signals import Signal, Taken
-
-if TYPE_CHECKING:
-    from genops.server.writing import Writer
+from genops.server.writing import Writer
 
 __all__ = ["Receiver"]
 
@@ -26,8 +24,8 @@ _READERS = 4
 class Receiver:
     """Takes requests from any thread and any loop, as many at a time as memory allows."""
 
-    def __init__(self, read: Callable[[str, Message], tuple[object, Taken]], writer: Writer) -> None:
-        self._read = read
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
         self._writer = writer
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="genops-read")
         self._in_flight = 0
@@ -49,16 +47,16 @@ class Receiver:
     async def take(self, signal: Signal, parse: Callable[[], Message]) -> Taken:
         """Parse, read and write one request; return when it is durable. Raises `Refused`."""
         loop = asyncio.get_running_loop()
-        batch, taken = await loop.run_in_executor(self._readers, lambda: self._read(signal.name, parse()))
-        if batch is not None:
+        batch, taken = await loop.run_in_executor(self._readers, lambda: self._reader.read(signal.name, parse()))
+        if batch:
             await asyncio.wrap_future(self._writer.submit(batch))
         return taken
 
     def take_here(self, signal: Signal, message: Message) -> Taken:
         """The same in the calling thread, which waits. Raises `Refused`."""
         with self.admitting():
-            batch, taken = self._read(signal.name, message)
-            if batch is not None:
+            batch, taken = self._reader.read(signal.name, message)
+            if batch:
                 self._writer.submit(batch).result()
         return taken
 
