@@ -39,6 +39,8 @@ __all__ = ["Options", "serve"]
 _ANALYTICS = "analytics.duckdb"
 _SHORTEST_TOKEN = 16
 _GRACE_S = 5
+_PORT_FIX = "genops serve --port 4319, and OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4319"
+_GRPC_PORT_FIX = "genops serve --grpc-port 4327, or --grpc-port 0 for none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def serve(options: Options, settings: Settings, announce: Callable[[Access, int,
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_one(options.directory))
-        held = stack.enter_context(contextlib.closing(_bind(options.host, options.port)))
+        held = stack.enter_context(contextlib.closing(_bind(options.host, options.port, _PORT_FIX)))
         port: int = held.getsockname()[1]
         access = Access(options.host, port, _token(options))
         changed = Changes()
@@ -71,6 +73,7 @@ def serve(options: Options, settings: Settings, announce: Callable[[Access, int,
         receiver = stack.enter_context(contextlib.closing(Receiver(Reader(book), writer)))
         over_grpc = None
         if options.grpc_port is not None:
+            _bind(options.host, options.grpc_port, _GRPC_PORT_FIX).close()  # gRPC says less about what is wrong
             over_grpc = GrpcReceiver(receiver, access, options.grpc_port)
             stack.callback(over_grpc.close, _GRACE_S)
         state = ServerState(
@@ -154,7 +157,8 @@ def _only_one(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, fix: str) -> socket.socket:
+    """A socket that listens there. Raises `ConfigurationError`, which says why it cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -169,7 +173,7 @@ def _bind(host: str, port: int) -> socket.socket:
         reasons = {errno.EADDRINUSE: "something listens there", errno.EACCES: "that port needs a privilege"}
         raise ConfigurationError(
             f"port {port} of {host} cannot be had: {reasons.get(error.errno or 0, error.strerror)}.",
-            fix="genops serve --port 4319, and OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4319",
+            fix=fix,
         ) from None
     return held
 

@@ -49,12 +49,12 @@ CREATE TABLE IF NOT EXISTS received (seq INTEGER NOT NULL);
 # What `told` remembers of the entries that have arrived since: the ledger's own, too.
 _FOLLOW = """
 INSERT OR IGNORE INTO told
-SELECT e.call_id, json_extract(body, '$.parent_call_id'), json_extract(body, '$.trace_id'),
-    json_extract(body, '$.span_id'), julianday(e.started_at),
+SELECT call_id, json_extract(body, '$.parent_call_id'), json_extract(body, '$.trace_id'),
+    json_extract(body, '$.span_id'), julianday(started_at),
     coalesce(json_extract(body, '$.request_model'), json_extract(body, '$.response_model'), ''),
     json_extract(body, '$.provider'), json_extract(body, '$.response_id'),
     coalesce(json_extract(body, '$.cost_source'), '') = 'span'
-FROM arrivals a JOIN entries e ON e.call_id = a.call_id WHERE a.seq > ? AND a.seq <= ?
+FROM calls WHERE seq > ? AND seq <= ?
 """
 # Whether another span of the trace told a call of that model that began since; a version may follow a model's name.
 _BOOKED_SINCE = """
@@ -121,19 +121,17 @@ class ReceivedCalls:
         """Let go of the database."""
         self._db.close()
 
-    def write(self, batches: Sequence[Batch], now: float) -> int:
-        """Make what the batches say durable, all of it or nothing; return how many entries the ledger gained.
+    def write(self, batches: Sequence[Batch], now: float) -> None:
+        """Make what the batches say durable, all of it or nothing.
 
         `now` is in seconds since 1970. Raises `OSError` or `sqlite3.Error`; then everything may be written again.
         """
         fold_journals(self.directory, _PATIENCE_S)  # an SDK writes its entry before it sends anything
         with self._transaction():
-            before = self._db.total_changes
             self._follow()
             for batch in batches:
                 self._take(batch, now + self.hold_s)
             self._forget()
-            return self._db.total_changes - before
 
     def settle(self, now: float) -> int:
         """Book the held calls that are due; return how many calls were held until then."""
@@ -191,10 +189,10 @@ class ReceivedCalls:
         self._db.execute("DELETE FROM held WHERE call_id = ?", (entry.call_id,))
         foreign = entry.cost_source == CostSource.SPAN
         for call_id, theirs in self._same_response(entry):
-            if theirs and not foreign and self._db.execute("DELETE FROM held WHERE call_id = ?", (call_id,)).rowcount:
-                continue  # the SDK knows better than what is read from a span
-            if theirs or foreign:
+            if foreign or (theirs and self._has(call_id)):
                 return
+            if theirs:  # the SDK knows better than what is read from a span
+                self._db.execute("DELETE FROM held WHERE call_id = ?", (call_id,))
         if entry.operation_type == "batch" and entry.parent_call_id and self._has(entry.parent_call_id):
             return  # the batch was booked as one
         self._book(entry.call_id, plain(entry.started_at), entry.to_json().decode())
@@ -229,10 +227,11 @@ class ReceivedCalls:
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def _has(self, call_id: str) -> bool:
-        return self._db.execute("SELECT 1 FROM entries WHERE call_id = ?", (call_id,)).fetchone() is not None
+        return self._db.execute("SELECT 1 FROM calls WHERE call_id = ?", (call_id,)).fetchone() is not None
 
     def _book(self, call_id: str, started_at: str, body: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", (call_id, started_at, body))
+        row = (call_id, started_at, body)
+        self._db.execute("INSERT OR IGNORE INTO calls (call_id, started_at, body) VALUES (?, ?, ?)", row)
 
     def _is_above(self, entry: LedgerEntry) -> bool:
         key = (entry.trace_id, entry.span_id)
@@ -280,7 +279,7 @@ class ReceivedCalls:
 
     def _follow(self) -> None:
         """Learn of the entries that have arrived since, whoever wrote them."""
-        last = self._db.execute("SELECT coalesce(max(seq), 0) FROM arrivals").fetchone()[0]
+        last = self._db.execute("SELECT coalesce(max(seq), 0) FROM calls").fetchone()[0]
         row = self._db.execute("SELECT seq FROM received").fetchone()
         if row is None:
             self._db.execute("INSERT INTO received VALUES (?)", (max(last - _CATCH_UP, 0),))

@@ -12,7 +12,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
-from genops.core.errors import ConfigurationError
 from genops.server.access import Access
 from genops.server.otlp.answers import Refused
 from genops.server.otlp.bodies import LONGEST
@@ -32,7 +31,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class GrpcReceiver:
-    """A gRPC server on `host` and `port`. Raises `ConfigurationError` if the port cannot be had."""
+    """A gRPC server on the host of `access`. Raises `RuntimeError` if the port cannot be had."""
 
     def __init__(self, receiver: Receiver, access: Access, port: int) -> None:
         options = [
@@ -48,15 +47,7 @@ class GrpcReceiver:
             compression=grpc.Compression.NoCompression,
         )
         host = f"[{access.host}]" if ":" in access.host else access.host
-        try:
-            self.port: int = self._server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError:
-            self.port = 0
-        if self.port == 0:
-            raise ConfigurationError(
-                f"port {port} of {access.host}, for OTLP over gRPC, cannot be had: something listens there.",
-                fix="genops serve --grpc-port 4327, or --grpc-port 0 for none",
-            )
+        self.port: int = self._server.add_insecure_port(f"{host}:{port}")
         self._server.start()
 
     def close(self, grace_s: float) -> None:
