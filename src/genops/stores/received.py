@@ -73,6 +73,9 @@ class Kind(StrEnum):
     FRAMEWORK = "framework"  # the same, of one that watches a framework: it may repeat what others say
 
 
+_FOREIGN = frozenset({Kind.FOREIGN, Kind.FRAMEWORK})
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedCall:
     """One call as it came in."""
@@ -198,7 +201,7 @@ class ReceivedCalls:
         self._book(entry.call_id, plain(entry.started_at), entry.to_json().decode())
 
     def _take_span(self, call: ReceivedCall, due: float) -> None:
-        entry, foreign = call.entry, call.kind in (Kind.FOREIGN, Kind.FRAMEWORK)
+        entry, foreign = call.entry, call.kind in _FOREIGN
         if self._has(entry.call_id) or (foreign and self._is_above(entry)):
             return
         if call.kind is Kind.FRAMEWORK and self._told_better(call.kind, entry.to_dict()):
@@ -270,8 +273,13 @@ class ReceivedCalls:
                 found[trace, parent] = None
                 parent = batch.parents.get((trace, parent))
         self._db.executemany("INSERT OR IGNORE INTO above VALUES (?, ?)", list(found))
-        drop = "DELETE FROM held WHERE trace_id = ? AND span_id = ? AND kind IN ('foreign', 'framework')"
-        self._db.executemany(drop, list(found))
+        # But one with the same response stays: the call below it will be passed over as its repetition.
+        stays = {other for each in spans if each.kind in _FOREIGN for other, _ in self._same_response(each.entry)}
+        drop = (
+            "DELETE FROM held WHERE trace_id = ? AND span_id = ? AND kind IN ('foreign', 'framework')"
+            " AND call_id NOT IN (SELECT value FROM json_each(?))"
+        )
+        self._db.executemany(drop, [(*key, json.dumps(sorted(stays))) for key in found])
 
     def _known_above(self, traces: set[str]) -> list[tuple[str, str]]:
         query = "SELECT trace_id, span_id FROM above WHERE trace_id IN (SELECT value FROM json_each(?))"

@@ -23,7 +23,16 @@ from genops.core.budgets.forks import ForkLock
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 
-__all__ = ["DATABASE", "EVALUATIONS", "FOLD_PATIENCE_S", "JOURNALS", "LedgerReader", "connect", "fold_journals", "prune"]
+__all__ = [
+    "DATABASE",
+    "EVALUATIONS",
+    "FOLD_PATIENCE_S",
+    "JOURNALS",
+    "LedgerReader",
+    "connect",
+    "fold_journals",
+    "prune",
+]
 
 DATABASE, JOURNALS, EVALUATIONS = "ledger.db", "journal", "evaluations"  # the last two are folders of journals
 FOLD_PATIENCE_S = 30.0

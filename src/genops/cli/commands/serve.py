@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _EPILOG = (
-    "Send to it: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318. Applications with the same ledger directory show up "
+    "Send to it: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318. Applications of the ledger directory show up "
     "by themselves. For other machines: genops serve --host 0.0.0.0"
 )
 _NEEDED = ("duckdb", "pyarrow", "starlette", "uvicorn", "jinja2", "grpc", "google.rpc", "opentelemetry.proto")
