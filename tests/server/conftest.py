@@ -21,6 +21,7 @@ from genops.core.ledger import LedgerEntry
 from genops.stores import LedgerReader
 
 STARTS_WITHIN_S = 60
+_PROGRAM = "from genops.cli import main; main()"
 
 
 def free_port() -> int:
@@ -38,7 +39,7 @@ class Server:
         self.port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         ports = ["--port", str(self.port), "--grpc-port", str(self.grpc_port)]
-        self._command = [sys.executable, "-m", "genops.cli", "serve", "--ledger", str(ledger), "--host", host, *ports]
+        self._command = [sys.executable, "-c", _PROGRAM, "serve", "--ledger", str(ledger), "--host", host, *ports]
         self._command += arguments
         self._said = ledger.with_name(f"{ledger.name}.out")
         self.start()

@@ -67,6 +67,8 @@ class Writer:
         settle_at = 0.0
         while not ending:
             work, ending = self._next()
+            for _, done in work:
+                done.set_running_or_notify_cancel()  # a sender that left is no reason to write less
             if work:
                 self._write(work)
             if time.monotonic() >= settle_at:
@@ -90,8 +92,6 @@ class Writer:
         return found, True
 
     def _write(self, work: list[tuple[Batch, Future[None]]]) -> None:
-        for _, done in work:
-            done.set_running_or_notify_cancel()  # a sender that left is no reason to write less
         error = self._attempt(lambda: self._calls.write([batch for batch, _ in work], self._clock()))
         if error is not None and not isinstance(error, _OUTSIDE) and len(work) > 1:
             for each in work:  # our fault, with one of them: the others are none the worse for it

@@ -74,6 +74,8 @@ def parse(body: bytes, content_type: str | None, request: type[Message]) -> Mess
         raise Refused(415, f"Content-Type {content_type!r} is not known. fix: use {PROTOBUF} or {JSON}")
     try:
         document = json.loads(body)
+        if not isinstance(document, dict):
+            raise ValueError("it is no object")
         _ids_as_base64(document)
         message: Message = json_format.ParseDict(document, request(), ignore_unknown_fields=True)
     except (ValueError, TypeError, AttributeError, RecursionError, json_format.ParseError) as error:
