@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genops.analytics.filters import Filters
 from genops.core.ledger import plain
-
-if TYPE_CHECKING:
-    from genops.analytics import Filters
 
 __all__ = ["pack", "question", "read_question", "unpack"]
 
@@ -41,8 +39,6 @@ def question(filters: Filters, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_question(asked: Mapping[str, Any]) -> tuple[Filters, dict[str, Any]]:
     """The filters and parameters of a body. Raises `ValueError`, `TypeError` or `KeyError` for what is none."""
-    from genops.analytics import Filters
-
     given = asked.get("filters") or {}
     unknown = (asked.keys() - {"filters", "parameters"}) | (given.keys() - {"since", "until", "where"})
     if unknown:
