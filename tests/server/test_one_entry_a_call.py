@@ -145,6 +145,30 @@ def test_entry_that_the_application_wrote_itself_goes_first(ledger: Ledger) -> N
     assert [entry] == ledger.entries()
 
 
+def test_entry_that_the_application_writes_while_a_foreign_span_is_held_goes_first(ledger: Ledger) -> None:
+    """Another service told the same response a moment before: it is dropped when it would be booked."""
+    ledger.send(TELLINGS["same response"])
+    entry = LedgerEntry.from_dict(
+        {
+            "call_id": "CALL",
+            "started_at": "2026-11-20T15:00:00Z",
+            "duration_ms": 1.5,
+            "outcome": "completed",
+            "provider": "openai",
+            "api": "responses",
+            "operation": "chat",
+            "operation_type": "inference",
+            "policy_result": "ALLOWED",
+            "response_id": "chatcmpl-1",
+        }
+    )
+    own = open_ledger(ledger.directory)
+    own.append(entry)
+    own.close()
+
+    assert [entry] == ledger.entries()
+
+
 def test_collector_and_server_give_a_span_the_same_id(ledger: Ledger) -> None:
     """A span that arrives raw and priced by the Collector is one call."""
     priced = {

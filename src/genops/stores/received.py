@@ -230,6 +230,8 @@ class ReceivedCalls:
         if kind == Kind.BATCH:
             query = "SELECT 1 FROM told WHERE parent_call_id = ? LIMIT 1"
             return self._db.execute(query, (entry["call_id"],)).fetchone() is not None
+        if kind in _FOREIGN and any(not foreign for _, foreign in self._same_response(LedgerEntry.from_dict(entry))):
+            return True
         if kind == Kind.FRAMEWORK:
             model = entry.get("request_model") or entry.get("response_model") or ""
             given = (entry["trace_id"], entry["span_id"], entry["started_at"])
