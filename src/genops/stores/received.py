@@ -189,9 +189,9 @@ class ReceivedCalls:
             for each in spans:
                 if each.kind in kinds:
                     self._take_span(each, due)
-        for each in batch.evaluations:
-            told = (each.evaluation_id, plain(each.evaluated_at), each.to_json().decode())
-            self._db.execute(_EVALUATION, (*told, each.name, each.span_id, each.score))
+        for found in batch.evaluations:
+            row = (found.evaluation_id, plain(found.evaluated_at), found.to_json().decode())
+            self._db.execute(_EVALUATION, (*row, found.name, found.span_id, found.score))
         self._db.executemany(
             "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)",
             [(key, each["at"], json.dumps(each)) for key, each in batch.alerts.items()],
