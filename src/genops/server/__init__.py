@@ -1,0 +1,1 @@
+"""`genops serve`: one process that receives telemetry, keeps the analytics database and shows the dashboard."""

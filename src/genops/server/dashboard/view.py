@@ -1,0 +1,64 @@
+"""What a page is made from: the state of the server, the selection in the URL, and queries about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from genops.analytics import Filters, Source
+from genops.config.settings import Settings
+from genops.server.dashboard.figures import Stack, filled, stacked
+from genops.server.dashboard.selection import Selection
+
+__all__ = ["State", "View"]
+
+Rows = list[dict[str, Any]]
+
+
+class State(Protocol):
+    """What the dashboard needs of the server. The ledger directory is that of the settings it was started with."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request for a page. `asked` are the keys of the URL that only this page reads."""
+
+    state: State
+    selection: Selection
+    asked: Mapping[str, str]
+
+    @property
+    def now(self) -> datetime:
+        return self.selection.now
+
+    def rows(self, query: str, filters: Filters | None = None, **parameters: Any) -> Rows:
+        """The rows of a named query over the selected calls."""
+        chosen = self.selection.filters if filters is None else filters
+        return self.state.source.query(query, chosen, **parameters)
+
+    def totals(self, filters: Filters | None = None) -> dict[str, Any]:
+        """The one row of totals."""
+        return self.rows("totals", filters)[0]
+
+    def over_time(self, query: str, first: datetime | None, measure: str, **parameters: Any) -> tuple[Rows, Stack]:
+        """A query by bucket, as rows and as a chart; `parameters` may name the column of the series as `by`."""
+        bucket = self.selection.bucket(first)
+        name = parameters.pop("series", "value")
+        rows = self.rows(query, bucket=bucket, **parameters)
+        return rows, stacked(rows, self.buckets(rows, bucket, first), name, measure)
+
+    def buckets(self, rows: Sequence[Mapping[str, Any]], bucket: str, first: datetime | None) -> tuple[datetime, ...]:
+        """The starts of the buckets of a chart."""
+        return filled([row["bucket"] for row in rows], bucket, self.selection.start(first), self.selection.end)
