@@ -17,7 +17,7 @@ __all__ = ["Standing", "standings"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One counter of the window that runs now. `spent` and `reserved` are counted units, the rest is in the budget's."""
+    """One counter of the window that runs now. `spent`, `reserved` and `limit` are counted units."""
 
     budget: Budget
     group: dict[str, str]

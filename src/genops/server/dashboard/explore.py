@@ -90,7 +90,7 @@ def repriced(entry: dict[str, Any], rates: Any) -> Cost | Unpriced | None:
         host=entry["server_address"],
     )
     try:
-        book = PriceBook.default(Rates(rates))
+        book = PriceBook.default(Rates.parse(rates))
         return book.price(Usage({meter: _whole(quantity) for meter, quantity in entry["usage"].items()}), query)
     except ConfigurationError:
         return None
