@@ -153,6 +153,7 @@ def _environment(state: State) -> Environment:
     )
     environment.filters |= {
         "ago": f.ago,
+        "aligned": f.aligned,
         "count": f.count,
         "duration": f.duration,
         "exact": f.exact,

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "ago",
+    "aligned",
     "count",
     "duration",
     "exact",
@@ -51,6 +52,17 @@ def exact(amount: Decimal, currency: str = "USD") -> str:
     """An amount with every digit that is known."""
     text = format(amount, "f")
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {currency}"
+
+
+def aligned(amount: Decimal, column: Iterable[Decimal]) -> str:
+    """An exact amount with as many decimals as the longest of its column, so that points stand below each other."""
+    places = max((_decimals(each) for each in column), default=0)
+    return f"{amount:,.{max(_FEWEST, places)}f}"
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def count(number: int | Decimal | None, *, full: bool = False) -> str:

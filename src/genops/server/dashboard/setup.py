@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import genops
-from genops.core.validation import Severity, ValidationResult
+from genops.core.validation import Finding, Severity, ValidationResult
 from genops.providers._engine import registry
 from genops.server.dashboard.view import View
 
@@ -15,7 +15,7 @@ __all__ = ["Checks", "setup"]
 
 _FRESH_S = 30.0
 _HUES = {Severity.OK: "good", Severity.INFO: "", Severity.WARNING: "warn", Severity.ERROR: "bad"}
-_FIRST = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2, Severity.OK: 3}
+_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 class Checks:
@@ -59,11 +59,16 @@ def setup(view: View) -> dict[str, Any]:
     }
 
 
+def _rank(finding: Finding) -> int:
+    return _FIRST.index(finding.severity)
+
+
 def findings(checks: Checks) -> dict[str, Any]:
     """What was found, what is broken first."""
     found = checks.found()
-    ordered = sorted(found.findings, key=lambda each: _FIRST[each.severity])
-    return {"findings": ordered, "hues": _HUES, "result": found}
+    todo = sorted((each for each in found.findings if each.severity is not Severity.OK), key=_rank)
+    done = [each for each in found.findings if each.severity is Severity.OK]
+    return {"open": todo, "done": done, "hues": _HUES, "result": found}
 
 
 def _steps(view: View, totals: dict[str, Any]) -> list[tuple[str, str]]:
