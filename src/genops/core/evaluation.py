@@ -23,7 +23,7 @@ class Evaluation:
     """
 
     evaluation_id: str  # ULID, or derived from what it is about; the idempotency key
-    at: datetime  # aware
+    evaluated_at: datetime  # aware
     name: str
     score: float | None = None
     threshold: float | None = None
@@ -61,7 +61,7 @@ class Evaluation:
             )
         names = {item.name for item in fields(cls)}
         values = {name: value for name, value in found.items() if name in names}
-        return cls(**(values | {"at": datetime.fromisoformat(values["at"])}))
+        return cls(**(values | {"evaluated_at": datetime.fromisoformat(values["evaluated_at"])}))
 
 
 @runtime_checkable

@@ -110,7 +110,7 @@ def _keep(runtime: Runtime, found: dict[str, Any], about: trace.SpanContext) -> 
     now = runtime.clock()
     evaluation = Evaluation(
         evaluation_id=new_id(int(now.timestamp() * 1000)),
-        at=now,
+        evaluated_at=now,
         **found,
         **{name: getattr(attribution, name) for name in (*ATTRIBUTION_FIELDS, "tags")},
     )

@@ -23,7 +23,16 @@ from genops.core.budgets.forks import ForkLock
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 
-__all__ = ["DATABASE", "EVALUATIONS", "FOLD_PATIENCE_S", "JOURNALS", "LedgerReader", "connect", "fold_journals", "prune"]
+__all__ = [
+    "DATABASE",
+    "EVALUATIONS",
+    "FOLD_PATIENCE_S",
+    "JOURNALS",
+    "LedgerReader",
+    "connect",
+    "fold_journals",
+    "prune",
+]
 
 DATABASE, JOURNALS, EVALUATIONS = "ledger.db", "journal", "evaluations"  # the last two are folders of journals
 FOLD_PATIENCE_S = 30.0
@@ -36,7 +45,7 @@ CREATE TABLE calls (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, started_at TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE evaluations (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, evaluation_id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, body TEXT NOT NULL
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, evaluation_id TEXT NOT NULL UNIQUE, evaluated_at TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE prunes (before TEXT NOT NULL, call_seq INTEGER NOT NULL, evaluation_seq INTEGER NOT NULL);
 CREATE TABLE identity (id TEXT NOT NULL);
@@ -63,8 +72,8 @@ _INSERT_ALL = {
         ON CONFLICT (call_id) DO NOTHING
     """,
     EVALUATIONS: """
-        INSERT INTO evaluations (evaluation_id, at, body)
-        SELECT json_extract(value, '$.evaluation_id'), json_extract(value, '$.at'), value FROM json_each(?) WHERE true
+        INSERT INTO evaluations (evaluation_id, evaluated_at, body)
+        SELECT json_extract(value, '$.evaluation_id'), json_extract(value, '$.evaluated_at'), value FROM json_each(?) WHERE true
         ON CONFLICT (evaluation_id) DO NOTHING
     """,
 }
@@ -76,8 +85,8 @@ _INSERT_ONE = {
     ),
     EVALUATIONS: (
         "evaluation_id",
-        "at",
-        "INSERT OR IGNORE INTO evaluations (evaluation_id, at, body) VALUES (?, ?, ?)",
+        "evaluated_at",
+        "INSERT OR IGNORE INTO evaluations (evaluation_id, evaluated_at, body) VALUES (?, ?, ?)",
     ),
 }
 
@@ -205,7 +214,7 @@ def prune(directory: Path, retention_days: int) -> int:
     limit = (datetime.now(UTC) - timedelta(days=retention_days)).isoformat().replace("+00:00", "Z")
     with _FORK_LOCK, contextlib.closing(connect(directory)) as connection, _transaction(connection):
         deleted = connection.execute("DELETE FROM calls WHERE started_at < ?", (limit,)).rowcount
-        gone = connection.execute("DELETE FROM evaluations WHERE at < ?", (limit,)).rowcount
+        gone = connection.execute("DELETE FROM evaluations WHERE evaluated_at < ?", (limit,)).rowcount
         if deleted or gone:
             last = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
             connection.execute("DELETE FROM prunes WHERE before <= ?", (limit,))

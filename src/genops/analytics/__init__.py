@@ -1,0 +1,7 @@
+"""Analytics: named questions about a ledger, answered by DuckDB here or by ClickHouse elsewhere, with the same figures."""
+
+from genops.analytics.filters import Filters
+from genops.analytics.replica import Replica
+from genops.analytics.source import Source, open_source
+
+__all__ = ["Filters", "Replica", "Source", "open_source"]
