@@ -25,13 +25,17 @@ __all__ = [
 ]
 
 _JSON = "langfuse.observation.usage_details"
+_COUNTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+_MOST = 10**12  # tokens: no request has a trillion of them
+_SHOWN = 40  # characters of a value that is no count
 
 
 class Said(NamedTuple):
-    """One call as a span tells it."""
+    """One call as a span tells it. `malformed` says which count is none: such a call has no price."""
 
     facts: CallFacts
     reading: Reading
+    malformed: str | None = None
 
 
 @cache
@@ -61,10 +65,11 @@ def is_inference(attributes: Mapping[str, Any]) -> str | None:
 def said(scope: str, attributes: Mapping[str, Any]) -> Said | None:
     """The call that a span stands for; None if it stands for none, or does not say what was used."""
     kind = is_inference(attributes)
+    if kind is None:
+        return None
     given = _spread(attributes)
-    usage = _usage(scope, given) if kind is not None else None
-    provider = _provider(given)
-    if usage is None or kind is None or provider is None:
+    usage, provider, malformed = _usage(scope, given), _provider(given), _malformed(given)
+    if provider is None or (usage is None and malformed is None):
         return None
     host = _text("server_address", given)
     facts = CallFacts(
@@ -83,7 +88,7 @@ def said(scope: str, attributes: Mapping[str, Any]) -> Said | None:
         response_model=_text("response_model", given),
         service_tier=_text("service_tier", given),
     )
-    return Said(facts, reading)
+    return Said(facts, reading, malformed)
 
 
 def _spread(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -151,4 +156,15 @@ def _text(fact: str, attributes: Mapping[str, Any]) -> str | None:
 
 def _count(fact: str, attributes: Mapping[str, Any]) -> int | None:
     value = _find(fact, attributes)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MOST else None
+
+
+def _malformed(attributes: Mapping[str, Any]) -> str | None:
+    for fact in _COUNTS:
+        value = _find(fact, attributes)
+        if value is not None and _count(fact, attributes) is None:
+            name = next(name for name in _table()["attributes"][fact] if attributes.get(name) is not None)
+            return f"{name} is {str(value)[:_SHOWN]!r}, no count of tokens"
+    return None

@@ -23,7 +23,7 @@ from genops.core import attribution
 from genops.core._guarding import never_raises
 from genops.core.amounts import used_by
 from genops.core.attributes import attribution_attributes
-from genops.core.cost import Cost, CostSource
+from genops.core.cost import Cost, CostSource, Unpriced
 from genops.core.decision import Decision
 from genops.core.frame import CURRENT, Frame
 from genops.core.runtime import Runtime, current_runtime
@@ -167,7 +167,10 @@ def _book(runtime: Runtime, span: Any, told: Said) -> None:
     frame.decision, frame.span, frame.mirrored = Decision.of(()), _Unending(span), True
     frame.started_ns = span.start_time
     frame.started_at = datetime.fromtimestamp(span.start_time / 1e9, UTC)
-    cost = runtime.book.price(told.reading.usage, frame.query(told.reading), lines=False)  # type: ignore[arg-type]
+    if told.malformed is None and told.reading.usage is not None:
+        cost = runtime.book.price(told.reading.usage, frame.query(told.reading), lines=False)
+    else:
+        cost = Unpriced(str(told.malformed))
     if isinstance(cost, Cost):
         cost = cost._replace(source=CostSource.SPAN)
     span.set_attributes({s.GENOPS_CALL_ID: frame.call_id, **attribution_attributes(attributed)})
