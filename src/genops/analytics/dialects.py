@@ -10,7 +10,7 @@ from genops.core.errors import ConfigurationError
 
 __all__ = ["BUCKETS", "CLICKHOUSE", "DUCKDB", "Dialect"]
 
-BUCKETS = ("hour", "day", "week", "month")  # weeks begin on Monday; hours are those of UTC
+BUCKETS = ("hour", "day", "week", "month", "minute")  # weeks begin on Monday; hours and minutes are those of UTC
 
 
 class Dialect(Protocol):
@@ -29,7 +29,7 @@ class Dialect(Protocol):
         """The tag whose key is the bound value `key`; NULL where a call has none of that name."""
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        """When the hour, day, week or month of `moment` began, in UTC; `zone` is a placeholder, None for UTC."""
+        """When the minute, hour, day, week or month of `moment` began, in UTC; `zone` is a placeholder or None."""
 
     def quantile(self, level: str, value: str) -> str:
         """The exact quantile, interpolated, without a filter."""
@@ -52,7 +52,7 @@ class _DuckDB:
         return f"{alias}.tags[{key}]"
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        if zone is None or unit == "hour":
+        if zone is None or unit in ("hour", "minute"):
             return f"CAST(date_trunc('{unit}', {moment}) AS TIMESTAMP)"
         local = f"date_trunc('{unit}', {moment} AT TIME ZONE 'UTC' AT TIME ZONE {zone})"
         return f"CAST({local} AS TIMESTAMP) AT TIME ZONE {zone} AT TIME ZONE 'UTC'"
@@ -85,8 +85,8 @@ class _ClickHouse:
         return f"if(mapContains({alias}.tags, {key}), {alias}.tags[{key}], NULL)"
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        if unit == "hour":
-            return f"toDateTime64(toStartOfHour({moment}, 'UTC'), 6, 'UTC')"
+        if unit in ("hour", "minute"):
+            return f"toDateTime64(toStartOf{unit.title()}({moment}, 'UTC'), 6, 'UTC')"
         began = self._STARTS[unit].format(moment, zone or "'UTC'")
         if unit != "day":  # a date: midnight of it in that zone
             began = f"toDateTime({began}, {zone or chr(39) + 'UTC' + chr(39)})"

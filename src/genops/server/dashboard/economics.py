@@ -12,6 +12,7 @@ __all__ = ["UNITS", "customers", "evals"]
 
 UNITS = ("customer_id", "team", "feature", "project", "model", "environment", "cost_center")
 _ROWS, _LINES = 100, 6
+_NONE = {"passed": 0, "judged": 0}
 
 
 def customers(view: View) -> dict[str, Any]:
@@ -34,13 +35,15 @@ def evals(view: View) -> dict[str, Any]:
     rows = view.rows("evaluations", bucket=bucket)
     metrics: dict[str, dict[str, Any]] = {}
     for row in rows:
-        metric = metrics.setdefault(row["name"], {"name": row["name"], "count": 0, "sum": 0.0, "passed": None})
+        metric = metrics.setdefault(row["name"], {"name": row["name"], "count": 0, "scored": 0, "sum": 0.0} | _NONE)
         metric["count"] += row["count"]
-        metric["sum"] += float(row["mean"]) * row["count"]
-        if row["passed"] is not None:
-            metric["passed"] = (metric["passed"] or 0) + row["passed"]
+        metric["passed"] += row["passed"]
+        metric["judged"] += row["passed"] + row["failed"]
+        if row["mean"] is not None:  # some metrics have labels only
+            metric["scored"] += row["count"]
+            metric["sum"] += row["mean"] * row["count"]
     for metric in metrics.values():
-        metric["mean"] = metric["sum"] / metric["count"]
+        metric["mean"] = metric["sum"] / metric["scored"] if metric["scored"] else None
     ordered = sorted(metrics.values(), key=lambda metric: (-metric["count"], metric["name"]))
     return {"totals": totals, "metrics": ordered, "chart": _means(view, rows, ordered[:_LINES], first)}
 

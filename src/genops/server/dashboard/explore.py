@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from genops.core.errors import ConfigurationError
 from genops.core.pricing import PriceBook, PriceQuery
 from genops.core.rates import Rates
 from genops.core.usage import Usage
+from genops.server.dashboard.formatting import plain
 from genops.server.dashboard.selection import GROUPS, TITLES
 from genops.server.dashboard.view import View
 
@@ -19,6 +21,7 @@ _PATH = ("team", "feature", "model", "customer_id")  # what a row is opened by, 
 _GROUPS, _CALLS = 100, 50
 _ORDERS = ("started_at", "cost")
 _BATCH = "batch"
+_APART = "~"
 
 
 def next_group(filtered: set[str]) -> str | None:
@@ -34,7 +37,7 @@ def explore(view: View) -> dict[str, Any]:
     by = selection.by or (next_group(filtered) or "model",)
     order = view.asked.get("order", _ORDERS[0])
     order = order if order in _ORDERS else _ORDERS[0]
-    calls = view.rows("calls", limit=_CALLS + 1, before=view.asked.get("before"), order=order)
+    calls = view.rows("calls", limit=_CALLS + 1, before=_position(view.asked.get("before")), order=order)
     return {
         "totals": totals,
         "by": by,
@@ -44,9 +47,23 @@ def explore(view: View) -> dict[str, Any]:
         "next_group": next_group(filtered | set(by)),
         "calls": calls[:_CALLS],
         "order": order,
-        "older": calls[_CALLS - 1]["call_id"] if len(calls) > _CALLS else None,
+        "older": _after(calls[_CALLS - 1], order) if len(calls) > _CALLS else None,
         "before": view.asked.get("before"),
     }
+
+
+def _after(row: dict[str, Any], order: str) -> str:
+    """Where the next calls start, for the URL."""
+    value = row[order]
+    said = value.isoformat() if isinstance(value, datetime) else plain(value) if value is not None else ""
+    return f"{said}{_APART}{row['call_id']}"
+
+
+def _position(text: str | None) -> tuple[str | None, str] | None:
+    if text is None:
+        return None
+    value, _, call_id = text.partition(_APART)
+    return value or None, call_id
 
 
 def call(view: View, call_id: str) -> dict[str, Any] | None:
@@ -65,10 +82,6 @@ def call(view: View, call_id: str) -> dict[str, Any] | None:
         "agrees": isinstance(priced, Cost) and booked is not None and priced.amount == booked,
         "book_version": PriceBook.default().version,
     }
-
-
-def _whole(quantity: int | Decimal) -> int | Decimal:
-    return int(quantity) if quantity == int(quantity) else quantity
 
 
 def repriced(entry: dict[str, Any], rates: Any) -> Cost | Unpriced | None:
@@ -91,6 +104,6 @@ def repriced(entry: dict[str, Any], rates: Any) -> Cost | Unpriced | None:
     )
     try:
         book = PriceBook.default(Rates.parse(rates))
-        return book.price(Usage({meter: _whole(quantity) for meter, quantity in entry["usage"].items()}), query)
+        return book.price(Usage(entry["usage"]), query)
     except ConfigurationError:
         return None
