@@ -74,7 +74,7 @@ def _judgement(entry: LedgerEntry, chance: random.Random) -> Evaluation:
     fields = ("call_id", "trace_id", "span_id", "team", "project", "environment", "customer_id", "feature", "tags")
     return Evaluation(
         evaluation_id=new_id(int(entry.started_at.timestamp() * 1000)),
-        at=entry.started_at + timedelta(milliseconds=entry.duration_ms),
+        evaluated_at=entry.started_at + timedelta(milliseconds=entry.duration_ms),
         name="helpfulness",
         score=score,
         threshold=_THRESHOLD,

@@ -21,12 +21,12 @@ def compliance(view: View) -> dict[str, Any]:
     switch = FileKillSwitch(settings.policy.kill_switch, settings.policy.stop)
     stop = switch.stop(time.time_ns())
     exemptions, trouble = _exemptions(view)
-    totals = view.totals()
+    totals = view.sums()
     return {
         "totals": totals,
         "coverage": view.rows("attribution_coverage"),
         "required": REQUIRED_FIELDS,
-        "places": view.rows("spend_by", by=("provider", "region"), limit=_ROWS) if totals["calls"] else [],
+        "places": view.rows("sums", by=("provider", "region"), limit=_ROWS) if totals["calls"] else [],
         "prices": view.rows("prices_in_use"),
         "stop": stop.violation().message if stop is not None else None,
         "switch": settings.policy.kill_switch,

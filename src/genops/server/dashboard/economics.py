@@ -23,13 +23,13 @@ def customers(view: View) -> dict[str, Any]:
         "unit": unit,
         "units": [(each, TITLES[each]) for each in UNITS],
         "rows": rows,
-        "totals": view.totals(),
+        "totals": view.sums(),
     }
 
 
 def evals(view: View) -> dict[str, Any]:
     """Means and pass rates of every metric, and how the means went."""
-    totals = view.totals()
+    totals = view.sums()
     first = totals["first_at"]
     bucket = view.selection.bucket(first)
     rows = view.rows("evaluations", bucket=bucket)

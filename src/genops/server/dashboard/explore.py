@@ -20,7 +20,6 @@ __all__ = ["call", "explore", "next_group", "repriced"]
 _PATH = ("team", "feature", "model", "customer_id")  # what a row is opened by, unless it is filtered already
 _GROUPS, _CALLS = 100, 50
 _ORDERS = ("started_at", "cost")
-_BATCH = "batch"
 _APART = "~"
 
 
@@ -32,7 +31,7 @@ def next_group(filtered: set[str]) -> str | None:
 def explore(view: View) -> dict[str, Any]:
     """Groups of the selected calls, and the calls themselves."""
     selection = view.selection
-    totals = view.totals()
+    totals = view.sums()
     filtered = {column for column, _ in selection.where}
     by = selection.by or (next_group(filtered) or "model",)
     order = view.asked.get("order", _ORDERS[0])
@@ -98,7 +97,6 @@ def repriced(entry: dict[str, Any], rates: Any) -> Cost | Unpriced | None:
         request_model=entry["request_model"],
         response_model=entry["response_model"],
         service_tier=entry["service_tier"],
-        processing=_BATCH if entry["operation"] == _BATCH else None,
         region=entry["region"],
         host=entry["server_address"],
     )

@@ -19,14 +19,14 @@ _DAY = Decimal(86_400)
 
 def overview(view: View) -> dict[str, Any]:
     """The page's figures."""
-    totals = view.totals()
+    totals = view.rows("totals")[0]
     if not totals["calls"] and not totals["blocked"]:
         return {"totals": totals}
     selection, first = view.selection, totals["first_at"]
     split = view.asked.get("split", SPLITS[0])
     split = split if split in SPLITS else SPLITS[0]
     _, spend = view.over_time("spend_over_time", first, "cost", by=split, top=_LAYERS)
-    previous = view.totals(selection.before) if selection.before is not None else None
+    previous = view.sums(selection.before) if selection.before is not None else None
     latency = view.rows("latency_over_time", bucket=selection.bucket(first))
     calls = [row["calls"] for row in latency]
     return {
@@ -37,8 +37,8 @@ def overview(view: View) -> dict[str, Any]:
         "spend_totals": [sum(each.values, Decimal(0)) for each in spend.series],
         "split": split,
         "splits": [(each, TITLES[each]) for each in SPLITS],
-        "teams": view.rows("spend_by", by=("team",), limit=_ROWS),
-        "models": view.rows("spend_by", by=("model",), limit=_ROWS),
+        "teams": view.rows("sums", by=("team",), limit=_ROWS),
+        "models": view.rows("sums", by=("model",), limit=_ROWS),
         "coverage": view.rows("coverage"),
         "unpriced_models": view.rows("unpriced_models", limit=_ROWS) if totals["unpriced"] else [],
         "savings": [row for row in view.rows("savings") if row["amount"]],

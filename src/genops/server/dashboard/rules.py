@@ -34,7 +34,7 @@ class Written:
 
 def policy(view: View) -> dict[str, Any]:
     """Decisions over time and by rule; then every rule that is in force."""
-    totals = view.totals()
+    totals = view.sums()
     decisions: Stack | None = None
     if totals["calls"] or totals["blocked"]:
         _, decisions = view.over_time("decisions_over_time", totals["first_at"], "calls", series="result")

@@ -38,8 +38,8 @@ class Checks:
 def setup(view: View) -> dict[str, Any]:
     """What is there without looking closer; the checks follow by themselves, because they take their time."""
     settings = view.state.settings
-    totals = view.state.source.query("totals")[0]
-    seen = {row["provider"]: row for row in view.state.source.query("spend_by", by=("provider",), limit=100)}
+    totals = view.state.source.query("sums")[0]
+    seen = {row["provider"]: row for row in view.state.source.query("sums", by=("provider",), limit=100)}
     adapters = [
         {
             "name": adapter.name,

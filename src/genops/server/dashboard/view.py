@@ -48,9 +48,9 @@ class View:
         chosen = self.selection.filters if filters is None else filters
         return self.state.source.query(query, chosen, **parameters)
 
-    def totals(self, filters: Filters | None = None) -> dict[str, Any]:
-        """The one row of totals."""
-        return self.rows("totals", filters)[0]
+    def sums(self, filters: Filters | None = None) -> dict[str, Any]:
+        """How many calls there are, what they cost, and when the first and the last one was."""
+        return self.rows("sums", filters)[0]
 
     def over_time(self, query: str, first: datetime | None, measure: str, **parameters: Any) -> tuple[Rows, Stack]:
         """A query by bucket, as rows and as a chart; `parameters` may name the column of the series as `by`."""
