@@ -8,18 +8,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.testclient import TestClient
-from tests.dashboard.sample import HOSTILE, settings_of, write_sample
+from tests.dashboard.sample import settings_of, write_sample
 
 from genops.analytics import Replica
 from genops.server.app import make_app
 from genops.server.state import ServerState
 
+expect.set_options(timeout=20_000)  # the machine may be busy
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -84,24 +87,38 @@ def url(sample: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Debian's Chromium with a profile of its own. CI never does without."""
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, with a profile of its own. CI never does without."""
     if not CHROMIUM.exists():
         if os.environ.get("CI") == "true":
             pytest.fail(f"{CHROMIUM} is not here, and CI never skips the dashboard.  fix: apt-get install chromium")
         pytest.skip(f"no {CHROMIUM}, so nobody looked at the dashboard.  fix: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            headless=True,
-            args=list(FLAGS),
-            viewport={"width": 1280, "height": 800},
-        )
-        yield context
+        found = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
+        yield found
+        found.close()
+
+
+@dataclass
+class Tab:
+    """A page of the browser, and what it should not have done."""
+
+    page: Page
+    faults: list[str]  # messages on the console, uncaught errors, dialogs
+    strangers: list[str]  # requests to other hosts
+
+
+@contextmanager
+def tab(browser: Browser, url: str, **options: Any) -> Iterator[Tab]:
+    """A tab with storage of its own, in which `url` is the base."""
+    context = browser.new_context(base_url=url, **{"viewport": {"width": 1280, "height": 800}, **options})
+    page = context.new_page()
+    found = Tab(page, [], [])
+    page.on("console", lambda said: found.faults.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.faults.append(str(error)))
+    page.on("dialog", lambda dialog: (found.faults.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda asked: None if asked.url.startswith(url) else found.strangers.append(asked.url))
+    try:
+        yield found
+    finally:
         context.close()
-
-
-__all__ = ["HOSTILE"]

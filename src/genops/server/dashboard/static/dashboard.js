@@ -3,7 +3,8 @@
   "use strict";
   var root = document.documentElement;
   var PAGES = { o: "/", e: "/explore", b: "/budgets", p: "/policy", c: "/customers", v: "/evals", m: "/compliance", s: "/setup" };
-  var PATIENCE_MS = 2000; // between two updates of a page that is looked at
+  var PATIENCE_MS = 2000; // at least, between two updates of a page
+  var SHARE = 10; // and ten times what the last one took: a large ledger is not asked without a pause
 
   function keep(name, value) {
     try { localStorage.setItem(name, value); } catch (error) { /* storage is switched off */ }
@@ -25,15 +26,18 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { window.genopsCharts(); });
 
   // -- live: the server says that there is something, the page asks for itself again
-  var stream = null, waiting = null, last = 0;
+  var stream = null, waiting = null, next = 0;
   function refresh() {
     waiting = null;
     if (document.hidden || document.querySelector("dialog[open]")) { waiting = setTimeout(refresh, PATIENCE_MS); return; }
-    last = Date.now();
-    htmx.ajax("GET", location.href, { target: "#page", select: "#page", swap: "outerMorph", push: "false" });
+    var start = Date.now();
+    next = start + PATIENCE_MS;
+    htmx.ajax("GET", location.pathname + location.search, { target: "#page", select: "#page", swap: "outerMorph" }).then(function () {
+      next = Math.max(next, start + SHARE * (Date.now() - start));
+    });
   }
   function changed() {
-    if (waiting === null) waiting = setTimeout(refresh, Math.max(0, last + PATIENCE_MS - Date.now()));
+    if (waiting === null) waiting = setTimeout(refresh, Math.max(0, next - Date.now()));
   }
   function listen(on) {
     if (stream) { stream.close(); stream = null; }
