@@ -185,6 +185,8 @@ def _special(now: datetime) -> Iterator[LedgerEntry]:
         error_type="InternalServerError",
         request_model="gpt-4.1",
         team="support",
+        cost=Decimal(0),
+        cost_status="free",
     )
     yield LedgerEntry(
         **_facts(now - timedelta(minutes=1), "openai", "chat"),
