@@ -12,15 +12,16 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genops.analytics import wire
+from genops.analytics.filters import Filters
+from genops.analytics.registry import Rows
+from genops.analytics.replica import Replica
 from genops.core.errors import ConfigurationError, GenOpsError
-
-if TYPE_CHECKING:
-    from genops.analytics import Filters
 
 __all__ = ["LOCK_NAME", "Address", "Gone", "Served", "find_server", "read_address", "write_address"]
 
@@ -60,14 +61,14 @@ def read_address(directory: Path) -> Address | None:
         return None
 
 
-def find_server(directory: Path) -> Served | None:
-    """The server of a ledger directory, if one runs and answers."""
+def find_server(directory: Path, otherwise: Callable[[], Replica]) -> Served | None:
+    """The server of a ledger directory, up to this moment, if one runs and answers; `otherwise` is used if it ends."""
     address = read_address(directory)
     if address is None or not _is_locked(directory):
         return None
-    found = Served(address)
+    found = Served(address, otherwise)
     try:
-        found.health()
+        found.refresh()
     except Gone:
         return None
     return found
@@ -85,33 +86,38 @@ def _is_locked(directory: Path) -> bool:
 
 
 class Served:
-    """The queries of a server. A `Source`; raises `Gone` when it has ended meanwhile."""
+    """A `Source`: the queries of a server; when it has ended meanwhile, those of another source in its place."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, otherwise: Callable[[], Replica]) -> None:
         self.address = address
+        self._otherwise = otherwise
+        self._instead: Replica | None = None
 
-    def query(self, name: str, filters: Filters | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    def query(self, name: str, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
         """Have the server answer a named query. Raises `ConfigurationError` for a question that is none."""
-        from genops.analytics import Filters
+        if self._instead is None:
+            try:
+                return wire.unpack(self._ask(f"/api/query/{name}", wire.question(filters, parameters)))
+            except Gone:
+                self._instead = self._otherwise()
+        return self._instead.query(name, filters, **parameters)
 
-        question = wire.question(filters or Filters(), parameters)
-        return wire.unpack(self._ask(f"/api/query/{name}", question, _TIMEOUT_S))
-
-    def health(self) -> dict[str, Any]:
-        """What the server says of itself."""
-        return self._ask("/api/health", None, 5.0)
+    def refresh(self) -> None:
+        """Have the server look at the ledger now. Raises `Gone`."""
+        self._ask("/api/refresh", {})
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of what is held."""
+        if self._instead is not None:
+            self._instead.close()
 
-    def _ask(self, path: str, body: Any, timeout_s: float) -> dict[str, Any]:
+    def _ask(self, path: str, body: Any) -> dict[str, Any]:
         headers = {"content-type": "application/json"}
         if self.address.token is not None:
             headers["authorization"] = f"Bearer {self.address.token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address.url + path, data, headers)
+        request = urllib.request.Request(self.address.url + path, json.dumps(body).encode(), headers)
         try:
-            with _OPENER.open(request, timeout=timeout_s) as answer:
+            with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

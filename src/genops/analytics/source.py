@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from genops.analytics.filters import Filters
 from genops.analytics.registry import Rows
 from genops.analytics.replica import Replica
+from genops.analytics.served import find_server
 
 __all__ = ["Source", "open_source"]
 
@@ -23,7 +25,14 @@ class Source(Protocol):
 
 
 def open_source(directory: Path) -> Source:
-    """A source over a ledger directory, up to this moment. Raises `ConfigurationError` where there is no ledger."""
+    """A source over a ledger directory, up to this moment: the `genops serve` that runs there, or a replica in memory.
+
+    Raises `ConfigurationError` where there is no ledger.
+    """
+    return find_server(directory, partial(_replica, directory)) or _replica(directory)
+
+
+def _replica(directory: Path) -> Replica:
     replica = Replica(directory)
     try:
         replica.advance()

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genops.analytics.filters import Filters
 from genops.core.ledger import plain
-
-if TYPE_CHECKING:
-    from genops.analytics import Filters
 
 __all__ = ["pack", "question", "read_question", "unpack"]
 
@@ -41,9 +39,7 @@ def question(filters: Filters, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_question(asked: Mapping[str, Any]) -> tuple[Filters, dict[str, Any]]:
     """The filters and parameters of a body. Raises `ValueError`, `TypeError` or `KeyError` for what is none."""
-    from genops.analytics import Filters
-
-    given = asked.get("filters") or {}
+    given, parameters = (_mapping(_mapping(asked).get(key) or {}) for key in ("filters", "parameters"))
     unknown = (asked.keys() - {"filters", "parameters"}) | (given.keys() - {"since", "until", "where"})
     if unknown:
         raise ValueError(f"unknown key {sorted(unknown)[0]!r}")
@@ -52,8 +48,14 @@ def read_question(asked: Mapping[str, Any]) -> tuple[Filters, dict[str, Any]]:
         if not isinstance(column, str) or not isinstance(value, str | None):
             raise TypeError(f"{column!r} = {value!r} is no condition")
         where.append((column, value))
-    parameters = {name: _read_parameter(value) for name, value in (asked.get("parameters") or {}).items()}
-    return Filters(_moment(given.get("since")), _moment(given.get("until")), tuple(where)), parameters
+    filters = Filters(_moment(given.get("since")), _moment(given.get("until")), tuple(where))
+    return filters, {name: _read_parameter(value) for name, value in parameters.items()}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{str(value)[:40]!r} is no object")
+    return value
 
 
 def _moment(text: str | None) -> datetime | None:

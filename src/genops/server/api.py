@@ -28,6 +28,7 @@ def routes(state: ServerState) -> list[BaseRoute]:
     return [
         Route("/api/health", _health(state)),
         Route("/api/events", _events(state)),
+        Route("/api/refresh", _refresh(state), methods=["POST"]),
         Route("/api/query/{name}", _query(state), methods=["POST"]),
     ]
 
@@ -43,6 +44,14 @@ def _health(state: ServerState) -> Endpoint:
         return JSONResponse(said)
 
     return health
+
+
+def _refresh(state: ServerState) -> Endpoint:
+    async def refresh(request: Request) -> Response:
+        await run_in_threadpool(state.refresh)
+        return JSONResponse({})
+
+    return refresh
 
 
 def _query(state: ServerState) -> Endpoint:

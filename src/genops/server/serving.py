@@ -64,12 +64,12 @@ def serve(options: Options, settings: Settings, announce: Callable[[Access, int,
         held = stack.enter_context(contextlib.closing(_bind(options.host, options.port, _PORT_FIX)))
         port: int = held.getsockname()[1]
         access = Access(options.host, port, _token(options))
-        changed = Changes()
-        replica = stack.enter_context(contextlib.closing(_open_replica(options.directory)))
-        follower = stack.enter_context(contextlib.closing(Follower(replica.advance, changed)))
+        changed, book = Changes(), PriceBook.default(Rates.parse(settings.prices))
         calls = stack.enter_context(contextlib.closing(ReceivedCalls(options.directory)))
+        replica = Replica(options.directory, options.directory / _ANALYTICS)
+        stack.enter_context(contextlib.closing(replica))
+        follower = stack.enter_context(contextlib.closing(Follower(replica.advance, changed)))
         writer = stack.enter_context(contextlib.closing(Writer(calls, follower.poke)))
-        book = PriceBook.default(Rates.parse(settings.prices))
         receiver = stack.enter_context(contextlib.closing(Receiver(Reader(book), writer)))
         over_grpc = None
         if options.grpc_port is not None:
@@ -83,6 +83,7 @@ def serve(options: Options, settings: Settings, announce: Callable[[Access, int,
             changed=changed,
             access=access,
             receiver=receiver,
+            refresh=replica.advance,
             health=_health(options.directory, writer, follower),
         )
         stack.enter_context(_address(options, port, access))
@@ -202,10 +203,6 @@ def _address(options: Options, port: int, access: Access) -> Iterator[None]:
 def url_of(host: str, port: int) -> str:
     """The URL of a server."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _open_replica(directory: Path) -> Replica:
-    return Replica(directory, directory / _ANALYTICS)
 
 
 def _health(directory: Path, writer: Writer, follower: Follower) -> Callable[[], Mapping[str, Any]]:

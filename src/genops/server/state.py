@@ -79,4 +79,5 @@ class ServerState:
     changed: Changes = field(default_factory=Changes)
     access: Access = field(default_factory=Access)
     receiver: Receiver | None = None
+    refresh: Callable[[], object] = lambda: None  # brings the source up to this moment
     health: Callable[[], Mapping[str, Any]] = dict  # what the server says of itself, beside that it is there

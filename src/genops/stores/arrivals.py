@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from genops.core.errors import ConfigurationError
+from genops.stores.received import book_due
 from genops.stores.sqlite import connect, fold_journals
 
 __all__ = ["Arrivals", "Prune", "arrivals"]
@@ -48,12 +50,13 @@ class Arrivals:
 
 @contextlib.contextmanager
 def arrivals(directory: Path) -> Iterator[Arrivals]:
-    """Open a ledger directory, with its journals folded. Raises `ConfigurationError` if there is none."""
+    """Open a ledger directory, with what waits to be booked booked. Raises `ConfigurationError` if there is none."""
     if not directory.is_dir():
         raise ConfigurationError(
             f"there is no ledger in {directory}.", fix="run a governed application first: genops demo"
         )
     if os.access(directory, os.W_OK):
         fold_journals(directory)
+        book_due(directory, time.time())
     with contextlib.closing(connect(directory)) as connection:
         yield Arrivals(connection)

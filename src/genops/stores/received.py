@@ -23,7 +23,7 @@ from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry, plain
 from genops.stores.sqlite import connect, fold_journals
 
-__all__ = ["Batch", "Kind", "ReceivedCall", "ReceivedCalls"]
+__all__ = ["Batch", "Kind", "ReceivedCall", "ReceivedCalls", "book_due"]
 
 HOLD_S = 10.0  # SDKs send records each second and spans every five
 _PATIENCE_S = 5.0  # for other processes that write
@@ -180,8 +180,8 @@ class ReceivedCalls:
                 if each.kind in kinds:
                     self._take_span(each, due)
         self._db.executemany(
-            "INSERT OR IGNORE INTO evaluations (evaluation_id, at, body) VALUES (?, ?, ?)",
-            [(each.evaluation_id, plain(each.at), each.to_json().decode()) for each in batch.evaluations],
+            "INSERT OR IGNORE INTO evaluations (evaluation_id, evaluated_at, body) VALUES (?, ?, ?)",
+            [(each.evaluation_id, plain(each.evaluated_at), each.to_json().decode()) for each in batch.evaluations],
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)",
@@ -299,3 +299,14 @@ class ReceivedCalls:
     def _forget(self) -> None:
         for table in ("told", "above"):
             self._db.execute(f"DELETE FROM {table} WHERE rowid <= (SELECT max(rowid) FROM {table}) - {_REMEMBERED}")
+
+
+def book_due(directory: Path, now: float) -> None:
+    """Book what a server has received, was held until now, and that it did not live to book."""
+    with contextlib.closing(connect(directory, _PATIENCE_S)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'held'").fetchone() is None:
+            return
+        if connection.execute("SELECT 1 FROM held WHERE due <= ? LIMIT 1", (now,)).fetchone() is None:
+            return
+    with contextlib.closing(ReceivedCalls(directory)) as calls:
+        calls.settle(now)

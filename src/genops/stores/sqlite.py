@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -234,9 +235,12 @@ class LedgerReader:
             raise ConfigurationError(
                 f"there is no ledger in {directory}.", fix="run a governed application first: genops demo"
             )
+        from genops.stores.received import book_due  # which builds on this module
+
         self.directory = directory
         if os.access(directory, os.W_OK):
             fold_journals(directory)
+            book_due(directory, time.time())
 
     def entries(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[LedgerEntry]:
         """The entries that started in the half-open interval, oldest first."""

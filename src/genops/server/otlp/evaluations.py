@@ -33,7 +33,7 @@ def evaluation_of(event: str, given: Mapping[str, Any]) -> Evaluation | None:
     passed, label = given.get(s.GENOPS_EVAL_PASSED), given.get(s.GEN_AI_EVALUATION_SCORE_LABEL)
     return Evaluation(
         evaluation_id="",
-        at=_NEVER,
+        evaluated_at=_NEVER,
         name=name[:200],
         score=_number(given.get(of_score)),
         threshold=_number(given.get(s.GENOPS_EVAL_THRESHOLD)),
@@ -45,7 +45,7 @@ def evaluation_of(event: str, given: Mapping[str, Any]) -> Evaluation | None:
 def identified(evaluation: Evaluation) -> Evaluation:
     """The same with an id that follows from what it says, so that it is one however often it comes."""
     about = (evaluation.trace_id, evaluation.span_id, evaluation.call_id, evaluation.name, evaluation.score)
-    return replace(evaluation, evaluation_id=derived_id("evaluation", plain(evaluation.at), *map(str, about)))
+    return replace(evaluation, evaluation_id=derived_id("evaluation", plain(evaluation.evaluated_at), *map(str, about)))
 
 
 def _number(value: Any) -> float | None:

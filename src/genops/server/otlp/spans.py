@@ -103,7 +103,7 @@ def _read_event(event: Any, span: _Span, batch: Batch) -> None:
     about = attribution_of(span.attributes, span.resource)
     evaluation = replace(
         evaluation,
-        at=moment(event.time_unix_nano) or span.started_at,
+        evaluated_at=moment(event.time_unix_nano) or span.started_at,
         trace_id=span.trace_id,
         span_id=span.span_id,
         call_id=call_id if isinstance(call_id := span.attributes.get(s.GENOPS_CALL_ID), str) else None,
