@@ -42,6 +42,7 @@ def test_columns_have_one_number_of_decimals() -> None:
     assert 2 == f.places_for([Decimal("1.5"), Decimal("0.0004"), None])
     assert 5 == f.places_for([Decimal("0.0123")])
     assert "<$0.01" == f.money(Decimal("0.0004"), 2)
+    assert "$0.0384" == f.money(Decimal("0.0384"))
     assert "$1,234.50" == f.money(Decimal("1234.5"))
     assert "12.35 EUR" == f.money(Decimal("12.345678"), currency="EUR")
 

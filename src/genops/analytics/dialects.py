@@ -52,7 +52,7 @@ class _DuckDB:
         return f"{alias}.tags[{key}]"
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        if zone is None or unit in ("hour", "minute"):
+        if zone is None:
             return f"CAST(date_trunc('{unit}', {moment}) AS TIMESTAMP)"
         local = f"date_trunc('{unit}', {moment} AT TIME ZONE 'UTC' AT TIME ZONE {zone})"
         return f"CAST({local} AS TIMESTAMP) AT TIME ZONE {zone} AT TIME ZONE 'UTC'"

@@ -54,7 +54,7 @@ class Replica:
             self._prune(cursor, found)
             return loaded
 
-    def query(self, name: str, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
+    def query(self, name: str, /, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
         """The answer to a named query. Raises `ConfigurationError` for a name or parameter that is none."""
         query = find_query(name)
         checked = query.checked(parameters)

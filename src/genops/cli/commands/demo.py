@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from genops.server.access import Access
 
-__all__ = ["register"]
+__all__ = ["SETTINGS", "register"]
 
-_SETTINGS = Path(__file__).resolve().parents[1] / "demo" / "genops.yaml"
+SETTINGS = Path(__file__).resolve().parents[1] / "demo" / "genops.yaml"
 _SHOWN = ("team", "customer_id", "feature", "model")
 
 
@@ -94,7 +94,7 @@ def _add_history(console: Console, directory: Path, entries: list[LedgerEntry]) 
 
 def _dashboard(console: Console, directory: Path, port: int, wanted: bool | None) -> None:
     """Serve the ledger where somebody looks, until Ctrl-C; say how to elsewhere."""
-    command = f"GENOPS_CONFIG={_SETTINGS} genops serve --ledger {directory}"
+    command = f"GENOPS_CONFIG={SETTINGS} genops serve --ledger {directory}"
     if not (console.is_terminal if wanted is None else wanted):
         console.print(f"  The dashboard:        {command}", soft_wrap=True, highlight=False)
         return
@@ -108,7 +108,7 @@ def _dashboard(console: Console, directory: Path, port: int, wanted: bool | None
         console.print(f"\n[bold]The dashboard[/] {url_of(access.host, port)}   (Ctrl-C ends it)", soft_wrap=True)
 
     options = Options(directory=directory, port=port if _is_free(port) else 0, grpc_port=None)
-    serve(options, settings.load({}, config_file=_SETTINGS), announce)
+    serve(options, settings.load({}, config_file=SETTINGS), announce)
     console.print(f"\nAgain: {command}", soft_wrap=True, highlight=False)
 
 
@@ -129,11 +129,11 @@ def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], lis
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    for file in (_SETTINGS, _SETTINGS.with_name("policies.yaml")):
+    for file in (SETTINGS, SETTINGS.with_name("policies.yaml")):
         console.print(f"[bold]Settings[/] ({file.name})")
         console.print(file.read_text(), style="dim", highlight=False, markup=False, soft_wrap=True)
     with demo_server() as server:
-        genops.auto_instrument(_SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
+        genops.auto_instrument(SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
         application = Application(server.url)
         try:
             for request in progress(list(application.requests()), description="Handling requests", console=console):

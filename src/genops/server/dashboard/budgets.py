@@ -18,6 +18,7 @@ from genops.stores.budgets import open_budget_store
 __all__ = ["Gauge", "budgets", "gauges"]
 
 _PATIENCE_S = 2.0
+_REFUSED = ("BLOCKED", "RATE_LIMITED")
 _MOST = 60  # gauges on the page: a budget with a group for each customer has many
 
 
@@ -44,7 +45,7 @@ class Gauge:
 def budgets(view: View) -> dict[str, Any]:
     """The gauges, the fullest first, and what each budget refused in the selected period."""
     found = view.state.settings.budgets
-    spent = {row["budget_name"]: row for row in view.rows("budgets_spent") if row["budget_name"] is not None}
+    spent = _spent(view)
     if not found.budgets:
         return {"gauges": [], "limits": [], "trouble": None, "spent": spent, "hidden": 0}
     url = found.store or f"sqlite:{view.state.directory / 'budgets.db'}"
@@ -65,6 +66,22 @@ def budgets(view: View) -> dict[str, Any]:
         "spent": spent,
         "clock": now,
     }
+
+
+def _spent(view: View) -> dict[str, dict[str, Any]]:
+    """What calls under each budget cost, and how many it refused: those name it as the rule that decided."""
+    rows = view.rows("budgets_spent")
+    found = {row["budget_name"]: row | {"blocked": 0} for row in rows if row["budget_name"] is not None}
+    names = {budget.name for budget in view.state.settings.budgets.budgets}
+    for row in view.rows("decisions_by_rule"):
+        name = row["policy_name"]
+        if row["result"] not in _REFUSED or not (name in names or name in found):
+            continue
+        nothing = {"budget_name": name, "calls": 0, "blocked": 0, "cost": Decimal(0), "last_at": row["last_at"]}
+        budget = found.setdefault(name, nothing)
+        budget["blocked"] += row["calls"]
+        budget["last_at"] = max(budget["last_at"], row["last_at"])
+    return found
 
 
 def gauges(chosen: Any, store: Any, now: float) -> list[Gauge]:

@@ -72,10 +72,11 @@ def call(view: View, call_id: str) -> dict[str, Any] | None:
         return None
     entry = found[0]
     priced = repriced(entry, view.state.settings.prices)
-    booked = entry["cost"]
+    booked, inside = entry["cost"], entry["parent_call_id"]
     return {
         "call": entry,
         "priced": priced,
+        "parent": inside is not None and bool(view.state.source.query("call", call_id=inside)),
         "lines": priced.lines if isinstance(priced, Cost) else (),
         "lines_sum": sum((line.amount for line in priced.lines), Decimal(0)) if isinstance(priced, Cost) else None,
         "agrees": isinstance(priced, Cost) and booked is not None and priced.amount == booked,

@@ -39,13 +39,18 @@ def places_for(amounts: Iterable[Decimal | None]) -> int:
 
 def money(amount: Decimal, places: int | None = None, currency: str = "USD") -> str:
     """An amount for people: rounded half-even; what would round to nothing is shown as less than the least shown."""
+    alone = places is None
     places = places_for([amount]) if places is None else places
     least = Decimal(1).scaleb(-places)
     sign = "-" if amount < 0 else ""
     symbol, after = ("$", "") if currency == "USD" else ("", f" {currency}")
     if amount != 0 and abs(amount) < least / 2:
         return f"{sign}<{symbol}{least:f}{after}"
-    return f"{sign}{symbol}{abs(amount).quantize(least, rounding=ROUND_HALF_EVEN):,f}{after}"
+    text = f"{abs(amount).quantize(least, rounding=ROUND_HALF_EVEN):,f}"
+    if alone:  # zeros are for columns
+        whole, _, decimals = text.partition(".")
+        text = f"{whole}.{decimals.rstrip('0'):<0{_FEWEST}}"
+    return f"{sign}{symbol}{text}{after}"
 
 
 def exact(amount: Decimal, currency: str = "USD") -> str:

@@ -73,7 +73,7 @@
     if (stack) series.reverse();
     return {
       width: width, height: plot.clientHeight, legend: { show: false }, tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },
-      padding: [8, 4, 0, 0],
+      padding: [8, stack ? 4 : 20, 0, 0],
       cursor: { y: false, points: { show: !stack, size: 6 }, drag: { x: false, y: false } },
       scales: {
         x: { time: true, range: function (u, min, max) { return stack ? [min - step * 0.6, max + step * 0.6] : [min, max === min ? max + step : max]; } },
