@@ -29,7 +29,6 @@ SHOTS = {  # name: path, theme, width, height
     "unit-economics": ("/customers?period=all", "dark", 1280, 640),
     "evaluations": ("/evals?period=all", "light", 1280, 640),
     "compliance": ("/compliance?period=all", "light", 1280, 800),
-    "setup": ("/setup", "dark", 1280, 860),
 }
 
 
@@ -56,8 +55,6 @@ def test_pictures_are_taken(browser: Browser, demonstrated: Path) -> None:
                     path = str(page.locator("#calls a.row").first.get_attribute("href"))
                 page.goto(path)
                 page.wait_for_function("document.querySelectorAll('.chart:not(.drawn):not(.undrawn)').length === 0")
-                if path == "/setup":
-                    page.locator("#findings").wait_for(timeout=120_000)
                 page.locator("#live.live").wait_for()
                 page.screenshot(path=folder / f"dashboard-{name}.png", full_page=WANTED != "1")
                 assert [] == found.faults
