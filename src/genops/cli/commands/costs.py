@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +12,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from genops.cli._options import columns_of, condition, moment
 from genops.cli._tables import money, print_costs
 from genops.config import settings
-from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 from genops.core.totals import coverage, totals, value_of
 from genops.stores import LedgerReader
@@ -26,8 +24,6 @@ __all__ = ["register"]
 _EPILOG = (
     "Examples: genops costs --by team,model --since 7d. genops costs --by customer_id --where team=search --format csv"
 )
-_AGO = re.compile(r"(\d+)([dhm])$")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 class Format(StrEnum):
@@ -53,12 +49,12 @@ def costs(
     top: Annotated[int | None, typer.Option(help="Only the dearest N rows.", min=1)] = None,
 ) -> None:
     """Print exact costs by team, customer, model or any other column."""
-    columns = tuple(column.strip() for column in by.split(",") if column.strip())
+    columns = columns_of(by)
     reader = LedgerReader(ledger or settings.load({}).ledger.dir)
-    conditions = [_condition(text) for text in where or []]
+    conditions = [condition(text) for text in where or []]
     entries = [
         entry
-        for entry in reader.entries(_moment("--since", since), _moment("--until", until))
+        for entry in reader.entries(moment("--since", since), moment("--until", until))
         if all(value_of(entry, column) == value for column, value in conditions)
     ]
     if output is Format.TABLE:
@@ -93,23 +89,3 @@ def _rows(entries: list[LedgerEntry], columns: tuple[str, ...], top: int | None)
         }
         for total in totals(entries, columns)[:top]
     ]
-
-
-def _condition(text: str) -> tuple[str, str]:
-    column, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigurationError(f"--where {text!r} is no condition.", fix="--where team=search")
-    return column.strip(), value.strip()
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    ago = _AGO.match(text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"{option} {text!r} is no time.", fix=f"{option} 7d, or {option} 2026-11-01") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

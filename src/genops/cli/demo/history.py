@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from genops.cli.demo.app import JUDGED
@@ -30,17 +32,14 @@ _THRESHOLD = 0.75
 def add_history(directory: Path, entries: Sequence[LedgerEntry], now: datetime) -> int:
     """Append copies of `entries` for each of the days before `now`; return how many of them."""
     chance = random.Random(7)
-    ledger = open_ledger(directory)
+    days = (_day(entries, now - timedelta(days=day), (1 - _GROWTH) ** day, chance) for day in range(DAYS, 0, -1))
     count = 0
-    try:
-        for day in range(DAYS, 0, -1):
-            for copy in _day(entries, now - timedelta(days=day), (1 - _GROWTH) ** day, chance):
-                ledger.append(copy)
-                count += 1
-                if copy.feature in JUDGED and copy.outcome is Outcome.COMPLETED:
-                    ledger.append_evaluation(_judgement(copy, chance))
-    finally:
-        ledger.close()
+    with closing(open_ledger(directory)) as ledger:
+        for copy in chain.from_iterable(days):
+            ledger.append(copy)
+            count += 1
+            if copy.feature in JUDGED and copy.outcome is Outcome.COMPLETED:
+                ledger.append_evaluation(_judgement(copy, chance))
     return count
 
 

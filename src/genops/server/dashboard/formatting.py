@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _THOUSAND = 1000
-_SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_SCALES: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 _FEWEST, _MOST = 2, 8
 
 
@@ -83,7 +83,7 @@ def count(number: int | Decimal | None, *, full: bool = False) -> str:
 
 def quantity(number: int | Decimal) -> str:
     """A quantity of a meter, whole where it is whole."""
-    return f"{int(number):,}" if number == int(number) else f"{number.normalize():,f}"
+    return f"{int(number):,}" if number == int(number) else f"{Decimal(number).normalize():,f}"
 
 
 def tally(amount: Decimal, unit: str) -> str:

@@ -64,7 +64,8 @@ def _change(totals: dict[str, Any], previous: dict[str, Any] | None, first: date
     """How much more was spent than in the period before, as a share of that; None where there is nothing to compare."""
     if previous is None or not previous["cost"] or first is None:
         return None
-    return (totals["cost"] - previous["cost"]) / Decimal(previous["cost"])
+    spent, before = Decimal(totals["cost"]), Decimal(previous["cost"])
+    return (spent - before) / before
 
 
 def _pace(totals: dict[str, Any], view: View) -> tuple[Decimal, timedelta] | None:
