@@ -11,8 +11,9 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 from tests.dashboard.conftest import state_of
-from tests.dashboard.sample import CALLS, HOSTILE
+from tests.dashboard.sample import CALLS, HOSTILE, settings_of
 
+from genops.analytics import Replica
 from genops.server.app import make_app
 from genops.server.dashboard.app import PAGES
 from genops.server.state import ServerState
@@ -213,6 +214,17 @@ def test_an_empty_ledger_teaches_what_to_type(tmp_path: Path) -> None:
     assert "condition:" in texts["/policy"]
     assert "record_evaluation" in texts["/evals"]
     assert "genops run" in texts["/setup"]
+
+
+def test_a_ledger_that_is_not_loaded_yet_is_no_empty_one(sample: Path) -> None:
+    """A server answers before it has copied a large ledger."""
+    replica = Replica(sample / "ledger")
+    state = ServerState(source=replica, directory=sample / "ledger", settings=settings_of(sample / "ledger"))
+    text = TestClient(make_app(state), base_url="http://127.0.0.1").get("/").text
+    replica.close()
+
+    assert "Loading the ledger" in text
+    assert "No calls" not in text
 
 
 def test_budgets_show_where_they_stand(client: TestClient) -> None:

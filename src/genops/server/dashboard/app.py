@@ -94,6 +94,8 @@ class _Pages:
             context = page.make(view)
         except ConfigurationError as error:
             return self._error(error.message, error.fix, 400)
+        sums = context.get("totals", {"calls": 1})
+        context["loading"] = not sums["calls"] and not sums["blocked"] and view.loading()
         context |= {"receiver": str(request.base_url).rstrip("/")} if page.path == "/setup" else {}
         return self._render(page.template, selection, title=page.title, here=page.path, **context)
 

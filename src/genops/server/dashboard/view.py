@@ -12,6 +12,7 @@ from genops.analytics import Filters, Source
 from genops.config.settings import Settings
 from genops.server.dashboard.figures import Stack, filled, stacked
 from genops.server.dashboard.selection import Selection
+from genops.stores import LedgerReader
 
 __all__ = ["State", "View"]
 
@@ -42,6 +43,12 @@ class View:
     @property
     def now(self) -> datetime:
         return self.selection.now
+
+    def loading(self) -> bool:
+        """Whether the ledger has calls and the source has none: a server loads them after it has started."""
+        if not self.state.directory.is_dir() or self.state.source.query("sums")[0]["first_at"] is not None:
+            return False
+        return next(LedgerReader(self.state.directory).entries(), None) is not None
 
     def rows(self, query: str, filters: Filters | None = None, **parameters: Any) -> Rows:
         """The rows of a named query over the selected calls."""
