@@ -167,7 +167,6 @@ def _environment(state: State) -> Environment:
         "places_for": f.places_for,
         "plain": f.plain,
         "quantity": f.quantity,
-        "short_id": f.short_id,
         "shown": f.shown,
         "tally": f.tally,
         "title_of": title_of,

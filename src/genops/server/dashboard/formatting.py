@@ -19,13 +19,12 @@ __all__ = [
     "places_for",
     "plain",
     "quantity",
-    "short_id",
     "shown",
     "tally",
 ]
 
 _THOUSAND = 1000
-_SCALES: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_SCALES = ((1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 _FEWEST, _MOST = 2, 8
 
 
@@ -74,10 +73,10 @@ def count(number: int | Decimal | None, *, full: bool = False) -> str:
     """A count: whole up to five digits, then with one decimal and a letter. None is an unknown one."""
     if number is None:
         return "–"
-    if not full:
-        for scale, letter in _SCALES:
-            if abs(number) >= scale and abs(number) >= 100 * _THOUSAND:
-                return f"{Decimal(number) / scale:.1f}".removesuffix(".0") + letter
+    size = abs(Decimal(number))
+    if not full and size >= 100 * _THOUSAND:
+        scale, letter = next((scale, letter) for scale, letter in _SCALES if size >= scale)
+        return f"{Decimal(number) / scale:.1f}".removesuffix(".0") + letter
     return f"{number:,}"
 
 
@@ -138,12 +137,6 @@ def ago(at: datetime | float | None, now: datetime) -> str:
             said = f"{abs(seconds) / length:.0f} {name}"
             return f"{said} ago" if seconds > 0 else f"in {said}"
     return "just now" if seconds >= 0 else "in a moment"
-
-
-def short_id(value: Any, shown: int = 8) -> str:
-    """The start of an identifier."""
-    text = str(value)
-    return text if len(text) <= shown + 2 else f"{text[:shown]}…"
 
 
 def plain(value: Any) -> str:

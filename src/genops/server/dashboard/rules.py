@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,3 @@ def _dedented(lines: Iterable[str]) -> str:
     kept = list(lines)
     indent = min((len(line) - len(line.lstrip()) for line in kept if line.strip()), default=0)
     return "\n".join(line[indent:] for line in kept)
-
-
-def names(written: Iterable[Written]) -> Mapping[str, Written]:
-    """Rules by name."""
-    return {each.name: each for each in written}

@@ -117,15 +117,6 @@ class Selection:
         since = f"{self.since:%Y-%m-%d %H:%M}" if self.since is not None else "the start"
         return f"{since} to {f'{self.until:%Y-%m-%d %H:%M}' if self.until is not None else 'now'}"
 
-    def value(self, column: str) -> str | None:
-        """The only value a column is filtered by; None where there is no such one."""
-        found = [value for name, value in self.where if name == column]
-        return found[0] if len(found) == 1 else None
-
-    def filtered(self, column: str) -> bool:
-        """Whether a column is filtered."""
-        return any(name == column for name, _ in self.where)
-
     def only(self, pairs: Iterable[tuple[str, str | None]]) -> Selection:
         """These columns at these values, in place of what they were filtered by."""
         pairs = tuple(pairs)
