@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.analytics.ledgers import NOON, Server, entry, evaluation, rows_of, varied, write
+from tests.analytics.ledgers import Server, entry, evaluation, rows_of, varied, write
 
 from genops import semconv
 from genops.analytics import Replica
@@ -22,6 +23,7 @@ from genops.core.ledger import LedgerEntry
 
 clickhouse = pytest.importorskip("genops.analytics.clickhouse")
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/scale.md"
 # What contrib's exporter makes, v0.161.0, but for indexes, codecs and comments.
 OTEL_LOGS = """
 CREATE TABLE otel_logs (
@@ -235,11 +237,16 @@ def test_url_that_leads_nowhere_says_so_without_its_password(url: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_days_can_be_dropped_by_age(tmp_path: Path, client: Any) -> None:
-    """What docs/guides/scale.md says of retention is taken by the engine."""
-    clickhouse.ship(client, write(tmp_path, *_entries(2)))
-    client.command("ALTER TABLE calls MODIFY TTL toDateTime(started_at) + INTERVAL 13 MONTH DELETE")
-    client.command("ALTER TABLE calls MODIFY SETTING ttl_only_drop_parts = 1")
-    client.command(f"ALTER TABLE calls DROP PARTITION {NOON:%Y%m%d}")
+def test_sql_of_the_guide_runs(tmp_path: Path, client: Any) -> None:
+    """Retention and the roll-up, as docs/guides/scale.md has them; a storage policy is the server's."""
+    clickhouse.ship(client, write(tmp_path, *varied(40)))
+    client.command("INSERT INTO calls SELECT * FROM calls LIMIT 9")
+    for block in re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.S):
+        for statement in block.split(";\n"):
+            if statement.strip() and "'cold'" not in block[: block.index(statement) + len(statement)]:
+                client.command(re.sub(r"^--.*$", "", statement, flags=re.M))
+    day = "WHERE toDate(started_at) = '2026-11-23'"
+    rolled = client.query("SELECT sum(calls), sum(cost) FROM spend_by_hour").result_rows
 
-    assert 0 == _stored(client)[0]
+    assert rolled == client.query(f"SELECT count(*), sum(cost) FROM calls FINAL {day}").result_rows
+    assert rolled[0][0] > 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from genops.config import settings
 from genops.core.errors import ConfigurationError
 from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
+
+if TYPE_CHECKING:
+    from genops.analytics.clickhouse import Shipped
 
 __all__ = ["register"]
 
@@ -46,14 +50,21 @@ def ship(
         if collector:
             clickhouse.make_collector_view(client)
             typer.echo("what the Collector's exporter writes is booked from now on")
+        book = PriceBook.default(Rates.parse(loaded.prices))
         while True:
-            try:
-                sent = clickhouse.ship(client, directory, book=PriceBook.default(Rates.parse(loaded.prices)))
-                typer.echo(f"{sent.calls} calls and {sent.evaluations} evaluations sent")
-            except ConfigurationError as error:
-                if every is None:
-                    raise
-                typer.echo(error, err=True)
+            _once(lambda: clickhouse.ship(client, directory, book=book), forgive=every is not None)
             if every is None:
                 return
             time.sleep(every)
+
+
+def _once(send: Callable[[], Shipped], *, forgive: bool) -> None:
+    """Send what is there. Who goes on tells of a problem, and tries again next time."""
+    try:
+        sent = send()
+    except ConfigurationError as error:
+        if not forgive:
+            raise
+        typer.echo(error, err=True)
+    else:
+        typer.echo(f"{sent.calls} calls and {sent.evaluations} evaluations sent")
