@@ -1,4 +1,4 @@
-"""The built Collector in front of `genops serve`: spans that it priced and records that it wrote are one entry a call."""
+"""The built Collector in front of `genops serve`: the spans it priced and the records it wrote are one entry a call."""
 
 from __future__ import annotations
 
@@ -39,10 +39,7 @@ def test_span_and_record_of_the_collector_are_one_entry(
     running = collector("serve.yaml", GENOPS_SERVE=server.url)
     spans = [call(number) for number in range(100)]
     assert 200 == running.send(*spans).status_code
-    raw = {
-        "resourceSpans": [{"scopeSpans": [{"scope": {"name": "opentelemetry.instrumentation.openai"}, "spans": spans}]}]
-    }
-    assert 200 == server.send(raw).status_code
+    assert 200 == server.send(traces(*spans)).status_code
     running.stop()
     _received(server, 300)
     server.stop()

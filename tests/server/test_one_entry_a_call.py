@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.server.telling import COST, LANGCHAIN, USED, attributes, logs, message, record, sdk_span, span, traces
 
+from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry
 from genops.core.pricing import PriceBook
 from genops.server.otlp.reading import Reader
@@ -138,6 +140,30 @@ def test_entry_that_the_application_wrote_itself_goes_first(ledger: Ledger) -> N
     own = open_ledger(ledger.directory)
     own.append(entry)
     ledger.send(*TELLINGS.values())
+    own.close()
+
+    assert [entry] == ledger.entries()
+
+
+def test_entry_that_the_application_writes_while_a_foreign_span_is_held_goes_first(ledger: Ledger) -> None:
+    """Another service told the same response a moment before: it is dropped when it would be booked."""
+    ledger.send(TELLINGS["same response"])
+    entry = LedgerEntry.from_dict(
+        {
+            "call_id": "CALL",
+            "started_at": "2026-11-20T15:00:00Z",
+            "duration_ms": 1.5,
+            "outcome": "completed",
+            "provider": "openai",
+            "api": "responses",
+            "operation": "chat",
+            "operation_type": "inference",
+            "policy_result": "ALLOWED",
+            "response_id": "chatcmpl-1",
+        }
+    )
+    own = open_ledger(ledger.directory)
+    own.append(entry)
     own.close()
 
     assert [entry] == ledger.entries()
@@ -352,3 +378,23 @@ def _as_a_record(event: dict[str, Any]) -> dict[str, Any]:
     return logs(
         {"eventName": event["name"], "timeUnixNano": event["timeUnixNano"], **where, "attributes": event["attributes"]}
     )
+
+
+def test_evaluation_that_the_application_kept_itself_is_one(ledger: Ledger) -> None:
+    """The event on the span comes to the server, too, a moment apart."""
+    found = Evaluation(
+        evaluation_id="OWN",
+        evaluated_at=datetime(2026, 11, 20, 15, 0, 0, 400, tzinfo=UTC),
+        name="accuracy",
+        score=0.9,
+        trace_id=f"{1:032x}",
+        span_id=f"{1:016x}",
+    )
+    own = open_ledger(ledger.directory)
+    own.append_evaluation(found)
+    said = attributes({"genops.eval.metric": "accuracy", "genops.eval.score": 0.9})
+    event = {"name": "genops.evaluation.complete", "timeUnixNano": "1795186800000000000", "attributes": said}
+    ledger.send(_on_a_span(event))
+    own.close()
+
+    assert [("OWN",)] == ledger.calls._db.execute("SELECT evaluation_id FROM evaluations").fetchall()

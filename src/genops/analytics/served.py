@@ -93,7 +93,7 @@ class Served:
         self._otherwise = otherwise
         self._instead: Replica | None = None
 
-    def query(self, name: str, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
+    def query(self, name: str, /, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
         """Have the server answer a named query. Raises `ConfigurationError` for a question that is none."""
         if self._instead is None:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -63,7 +64,9 @@ def _query(state: ServerState) -> Endpoint:
                 return _mistake(413, f"the query has more than {_LONGEST_QUERY} bytes.", "ask for less at once")
         try:
             filters, parameters = wire.read_question(json.loads(body or b"{}"))
-            rows = await run_in_threadpool(state.source.query, request.path_params["name"], filters, **parameters)
+            rows = await run_in_threadpool(
+                partial(state.source.query, request.path_params["name"], filters, **parameters)
+            )
         except GenOpsError as error:
             return _mistake(400, error.message, error.fix)
         except (ValueError, TypeError, KeyError, RecursionError) as error:

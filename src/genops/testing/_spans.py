@@ -157,7 +157,7 @@ def _json_value(value: Mapping[str, Any]) -> Any:
 
 def _from_protobuf(data: bytes, origin: str, because: str | None = None) -> tuple[Span, ...]:
     try:
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
+        from google.protobuf.message import DecodeError
         from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
     except ImportError as error:
         raise NotInstalled(

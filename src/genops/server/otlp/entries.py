@@ -45,7 +45,7 @@ _FIELDS = {
     for field in ("team", "project", "environment", "customer_id", "cost_center", "feature", "session_id")
 }
 # How others say the same.
-_OTHERS = {field: (f"traceloop.association.properties.{field}",) for field in _FIELDS}
+_OTHERS: dict[str, tuple[str, ...]] = {field: (f"traceloop.association.properties.{field}",) for field in _FIELDS}
 _OTHERS["session_id"] += (s.GEN_AI_CONVERSATION_ID, "session.id")
 
 
@@ -75,7 +75,7 @@ def entry_of(given: Mapping[str, Any], trace_id: str | None, span_id: str | None
     reasoning = given.get(s.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS)
     values["reasoning_tokens"] = reasoning if type(reasoning) is int and reasoning >= 0 else None
     try:
-        values["outcome"] = Outcome(given.get(s.GENOPS_CALL_OUTCOME))
+        values["outcome"] = Outcome(str(given.get(s.GENOPS_CALL_OUTCOME)))
     except ValueError:
         raise _wrong(s.GENOPS_CALL_OUTCOME, given.get(s.GENOPS_CALL_OUTCOME)) from None
     return LedgerEntry(**values, **attribution_of(given, {}))
@@ -92,7 +92,7 @@ def attribution_of(given: Mapping[str, Any], resource: Mapping[str, Any]) -> dic
         others = (text for name in _OTHERS[field] if (text := _text(given.get(name))) is not None)
         for text in (_text(resource.get(attribute)), next(others, None), _text(given.get(attribute))):
             _lay(found, field, text)
-    tags = {}
+    tags: dict[str, str | None] = {}
     for source in (resource, given):
         tags |= {name[len(_TAG) :]: _text(value) for name, value in source.items() if name.startswith(_TAG)}
     kept = {key[:_LONGEST]: text for key, text in tags.items() if key and text is not None}

@@ -57,7 +57,11 @@ def _read(record: Any, batch: Batch) -> None:
     if evaluation is None:
         raise Unreadable("the evaluation has no name")
     call_id = given.get(s.GENOPS_CALL_ID)
-    about = {"trace_id": trace_id, "span_id": span_id, "call_id": call_id if isinstance(call_id, str) else None}
+    about: dict[str, Any] = {
+        "trace_id": trace_id,
+        "span_id": span_id,
+        "call_id": call_id if isinstance(call_id, str) else None,
+    }
     batch.evaluations.append(identified(replace(evaluation, evaluated_at=at, **about, **attribution_of(given, {}))))
 
 

@@ -36,7 +36,7 @@ class Signal:
         if taken.rejected or taken.message:
             setattr(response.partial_success, self.rejected, taken.rejected)
             response.partial_success.error_message = taken.message
-        return response  # type: ignore[no-any-return]  # generated classes have no types
+        return response
 
 
 SIGNALS = {
