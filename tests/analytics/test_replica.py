@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -130,6 +132,31 @@ def test_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
     replica.close()
 
 
+def test_file_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    """Only one process may have it: the second is told so, and the first loses nothing."""
+    directory, file = write(tmp_path / "ledger", entry()), tmp_path / "analytics.duckdb"
+    code = (
+        "import sys; from pathlib import Path; from genops.analytics import Replica\n"
+        "replica = Replica(Path(sys.argv[1]), Path(sys.argv[2])); print(replica.advance(), flush=True)\n"
+        "sys.stdin.read(); print(replica.query('totals')[0]['calls'], flush=True); replica.close()"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(directory), str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    assert "1\n" == owner.stdout.readline()
+    with pytest.raises(ConfigurationError, match="in use by another process"):
+        Replica(directory, file)
+
+    assert "1\n" == owner.communicate()[0]
+    replica = Replica(directory, file)
+    assert 0 == replica.advance()
+    replica.close()
+
+
 def test_what_retention_deletes_is_gone_from_the_replica(tmp_path: Path) -> None:
     """And an old call that comes in again afterwards stays until the next time."""
     old = datetime.now(UTC) - timedelta(days=40)
@@ -202,6 +229,13 @@ def test_cache_that_is_written_and_not_read_costs_more(tmp_path: Path) -> None:
 def test_batch_saves_half(tmp_path: Path) -> None:
     """gpt-4o in a batch: 1.25 USD per million of input, not 2.50 USD."""
     assert {"batch": Decimal("0.0025")} == savings(tmp_path, service_tier="batch", usage={"input": 2000})
+
+
+def test_model_under_a_users_own_name_saves_too(tmp_path: Path) -> None:
+    """A deployment's name is no model; the entry says which row priced it."""
+    facts = {"request_model": "our-deployment", "priced_model": "gpt-4o", "usage": {"cache_read": 1000}}
+
+    assert {"cache": Decimal("0.00125")} == savings(tmp_path, **facts)
 
 
 def test_contract_saves_what_the_list_price_is_more(tmp_path: Path) -> None:
