@@ -91,7 +91,6 @@ def _ids_as_base64(document: Any) -> None:
         if isinstance(each, list):
             left.extend(each)
         elif isinstance(each, dict):
-            for name in _IDS & each.keys():
-                if isinstance(each[name], str):
-                    each[name] = base64.b64encode(binascii.unhexlify(each[name])).decode()
+            ids = {name: each[name] for name in _IDS & each.keys() if isinstance(each[name], str)}
+            each |= {name: base64.b64encode(binascii.unhexlify(text)).decode() for name, text in ids.items()}
             left.extend(each.values())

@@ -106,9 +106,11 @@ def _lay(found: dict[str, Any], field: str, text: str | None) -> None:
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    text = str(value).strip()
+    if type(value) is not str:
+        if value is None or isinstance(value, bool) or not isinstance(value, int):
+            return None
+        value = str(value)
+    text: str = value.strip()
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 1]}…"
     return text or None

@@ -25,14 +25,13 @@ def read_logs(request: Any) -> tuple[Batch, Taken]:
     """What an `ExportLogsServiceRequest` tells, and how many of its records say that they are ours and are not."""
     batch = Batch()
     rejected, why = 0, ""
-    for resource in request.resource_logs:
-        for scope in resource.scope_logs:
-            for record in scope.log_records:
-                try:
-                    _read(record, batch)
-                except Unreadable as problem:
-                    rejected += 1
-                    why = why or f"{record.event_name or 'log record'}: {problem}"
+    scopes = (scope for resource in request.resource_logs for scope in resource.scope_logs)
+    for record in (record for scope in scopes for record in scope.log_records):
+        try:
+            _read(record, batch)
+        except Unreadable as problem:
+            rejected += 1
+            why = why or f"{record.event_name or 'log record'}: {problem}"
     return batch, Taken(rejected, why)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -58,16 +58,21 @@ def read_spans(request: Any, book: PriceBook) -> tuple[Batch, Taken]:
     """What an `ExportTraceServiceRequest` tells, and how many of its spans are none."""
     batch = Batch()
     rejected, why = 0, ""
+    for resource, scope, span in _spans(request):
+        try:
+            _read(span, scope, resource, batch, book)
+        except Unreadable as problem:
+            rejected += 1
+            why = why or f"span {span.name[:80]!r}: {problem}"
+    return batch, Taken(rejected, why)
+
+
+def _spans(request: Any) -> Iterator[tuple[Mapping[str, Any], str, Any]]:
     for resource in request.resource_spans:
         about = attributes(resource.resource.attributes)
         for scope in resource.scope_spans:
             for span in scope.spans:
-                try:
-                    _read(span, scope.scope.name, about, batch, book)
-                except Unreadable as problem:
-                    rejected += 1
-                    why = why or f"span {span.name[:80]!r}: {problem}"
-    return batch, Taken(rejected, why)
+                yield about, scope.scope.name, span
 
 
 def _read(span: Any, scope: str, resource: Mapping[str, Any], batch: Batch, book: PriceBook) -> None:
