@@ -97,7 +97,9 @@ def main() -> None:
         measured = {page: _measure(client, page, given.rounds) for page in PAGES}
         replica.close()
     slowest = max(median for median, _ in measured.values())
-    print(f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms, median and slowest of {given.rounds}")
+    print(
+        f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms, median and slowest of {given.rounds}"
+    )
     for page, (median, worst) in measured.items():
         print(f"  {page:<52}{median:>8.0f}{worst:>8.0f}")
     if given.json is not None:
