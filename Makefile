@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs changelog clean
+.PHONY: help setup demo test test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs screenshots changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ setup: .venv/.installed ## The virtual environment with everything
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,providers]' --group dev --group data --group processes --group analytics
 	@touch $@
 
-demo: setup ## A governed application on real SDKs against replayed traffic
+demo: setup ## A governed application on real SDKs against replayed traffic, and the dashboard on it
 	@$(BIN)/genops demo
 
 test: setup test-collector ## Every test, of Python and of Go
@@ -124,6 +124,9 @@ bench: ## Overhead and price look-ups beside the peers; about twenty minutes
 
 docs: setup ## Check that the pages' code runs and their links lead somewhere
 	$(BIN)/python -m pytest -q tests/docs
+
+screenshots: setup ## The pictures of the dashboard's page, of the demo in a real Chromium
+	GENOPS_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/dashboard/test_screenshots.py
 
 changelog: setup ## The changes of the next release, from changelog.d
 	@$(BIN)/towncrier build --draft --version next

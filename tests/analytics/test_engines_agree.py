@@ -23,6 +23,7 @@ HOSTILE = ("it's", 'a "quote"', "back\\slash", "tab\tnew\nline", "{x:String}", "
 # Every query, with parameters that reach every part of its text.
 QUESTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "spend_by": ({}, {"by": ("team", "model")}, {"by": ("tag:release", "day"), "limit": 4}, {"by": ("month", "week")}),
+    "sums": ({}, {"by": ("team", "tag:release"), "limit": 4}),
     "spend_over_time": ({"by": "team", "top": 1}, {"bucket": "hour", "by": "tag:release"}, {"bucket": "month"}),
     "latency_over_time": ({"bucket": "hour"}, {"bucket": "week", "zone": "America/New_York"}),
     "unit_economics": ({}, {"by": "team", "limit": 2}),
@@ -39,7 +40,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "usage_by_model": ({}, {"by": ("team", "day")}),
     "unpriced_models": ({"limit": 1},),
     "decisions_by_rule": ({"limit": 1},),
-    "decisions_over_time": ({"zone": "Europe/Berlin"},),
+    "decisions_over_time": ({"zone": "Europe/Berlin"}, {"bucket": "minute", "zone": "Europe/Berlin"}),
     "evaluations": ({}, {"bucket": "month", "name": "accuracy"}),
 }
 FILTERS = (

@@ -36,6 +36,7 @@ def test_demo_shows_costs_refusals_and_agreement(demo: tuple[Path, str]) -> None
     assert "Cost by team" in shown
     assert "growth-uses-small-models" in shown
     assert "Ledger and telemetry: agrees" in shown
+    assert "genops serve --ledger" in shown
 
 
 def test_costs_by_team_and_by_model_have_the_same_exact_sum(demo: tuple[Path, str]) -> None:

@@ -10,7 +10,7 @@ from genops.core.errors import ConfigurationError
 
 __all__ = ["BUCKETS", "CLICKHOUSE", "DUCKDB", "Dialect"]
 
-BUCKETS = ("hour", "day", "week", "month")  # weeks begin on Monday; hours are those of UTC
+BUCKETS = ("hour", "day", "week", "month", "minute")  # weeks begin on Monday; hours and minutes are those of UTC
 
 
 class Dialect(Protocol):
@@ -29,7 +29,7 @@ class Dialect(Protocol):
         """The tag whose key is the bound value `key`; NULL where a call has none of that name."""
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        """When the hour, day, week or month of `moment` began, in UTC; `zone` is a placeholder, None for UTC."""
+        """When the minute, hour, day, week or month of `moment` began, in UTC; `zone` is a placeholder or None."""
 
     def quantile(self, level: str, value: str) -> str:
         """The exact quantile, interpolated, without a filter."""
@@ -80,8 +80,8 @@ class _ClickHouse:
         return f"if(mapContains({alias}.tags, {key}), {alias}.tags[{key}], NULL)"
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        if unit == "hour":
-            return f"toDateTime64(toStartOfHour({moment}, 'UTC'), 6, 'UTC')"
+        if unit in ("hour", "minute"):
+            return f"toDateTime64(toStartOf{unit.title()}({moment}, 'UTC'), 6, 'UTC')"
         zone = zone or "'UTC'"
         began = {
             "day": f"toStartOfDay({moment}, {zone})",

@@ -112,6 +112,10 @@ def _without_epoch(rows: Rows, _: Mapping[str, Any]) -> Rows:
     return rows
 
 
+def _summed(rows: Rows, parameters: Mapping[str, Any]) -> Rows:
+    return _without_epoch(_named(rows, parameters), parameters)
+
+
 def _causes(rows: Rows, _: Mapping[str, Any]) -> Rows:
     (row,) = rows
     causes = ("cache", "batch", "tier", "negotiated")
@@ -218,6 +222,7 @@ QUERIES: Mapping[str, Query] = {
         Query("coverage", {}),
         Query("unpriced_models", {"limit": _LIMIT}),
         Query("spend_by", {"by": _BY, "limit": _LIMIT}, _named),
+        Query("sums", {"by": _BY, "limit": _LIMIT}, _summed),
         Query("spend_over_time", {"bucket": _BUCKET, "by": _BY_ONE, "top": _LIMIT, "zone": _ZONE}),
         Query("latency_over_time", {"bucket": _BUCKET, "zone": _ZONE}),
         Query("savings", {}, _causes),

@@ -190,7 +190,7 @@ class _Writer:
     def _bucket(self, moment: str = "c.started_at") -> str:
         bucket, zone = self.parameters.get("bucket", "day"), self.parameters.get("zone", "UTC")
         assert bucket in BUCKETS  # checked by the registry
-        utc = zone == "UTC" or bucket == "hour"
+        utc = zone == "UTC" or bucket in ("hour", "minute")
         return self.dialect.bucket(bucket, moment, None if utc else self._bind("zone", zone))
 
     def _quantile(self, level: str, column: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +16,11 @@ from genops.config import settings
 from genops.config.budgets import BudgetSettings, budget_settings
 from genops.config.files import find_file, read_file
 from genops.core._suggest import did_you_mean
-from genops.core.budgets.alerts import Projection, project
 from genops.core.budgets.audit import Drift, auditable, find_drift, spent_by_ledger
 from genops.core.budgets.model import Budget, counter_key, parse_key
-from genops.core.budgets.store import BudgetStore, Counter
+from genops.core.budgets.standing import Standing, standings
+from genops.core.budgets.store import BudgetStore
 from genops.core.budgets.units import amount_of, as_counted
-from genops.core.budgets.windows import Span
 from genops.core.errors import ConfigurationError
 from genops.stores import LedgerReader
 from genops.stores.budgets import open_budget_store
@@ -55,57 +52,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(budgets)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One counter of the window that runs now."""
-
-    budget: Budget
-    group: dict[str, str]
-    span: Span
-    spent: int
-    reserved: int
-
-    @property
-    def limit(self) -> int:
-        return as_counted(self.budget.limit, self.budget.unit)
-
-    @property
-    def used(self) -> Decimal:
-        return amount_of(self.spent + self.reserved, self.budget.unit)
-
-    @property
-    def left(self) -> Decimal:
-        return self.budget.limit - self.used
-
-    def heading(self, now: float) -> Projection | None:
-        """Where the spend leads at the pace of this window so far."""
-        elapsed = Decimal(now - self.span.buckets[-1])
-        if self.span.end is None or elapsed <= 0 or self.budget.rate:
-            return None
-        spent = amount_of(self.spent, self.budget.unit)
-        return project(spent, self.budget.limit, spent / elapsed * 3600, now, self.span.end)
-
-    def as_dict(self, now: float) -> dict[str, Any]:
-        unit, heading = self.budget.unit, self.heading(now)
-        return {
-            "budget": self.budget.name,
-            "group": self.group,
-            "period": self.span.label,
-            "unit": unit,
-            "limit": _plain(self.budget.limit),
-            "spent": _plain(amount_of(self.spent, unit)),
-            "reserved": _plain(amount_of(self.reserved, unit)),
-            "left": _plain(self.left),
-            "window_end": self.span.end,
-            "per_hour": None if heading is None else _plain(round(heading.per_hour, 9)),
-            "exhausted_at": None if heading is None or heading.exhausted_at is None else round(heading.exhausted_at),
-        }
-
-
 def list_budgets(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
     """Print every budget with what is spent, reserved and left in the window that runs now."""
     found, opened = _open(config, store)
-    _print(_rows(found.budgets, opened), opened.clock(), as_json)
+    _print(standings(found.budgets, opened), opened.clock(), as_json)
 
 
 def show(
@@ -117,7 +67,7 @@ def show(
     """Print one budget with all its groups, how fast it is used, and when it will be used up."""
     found, opened = _open(config, store)
     budget, now = _budget(found, name), opened.clock()
-    rows = list(_rows((budget,), opened))
+    rows = list(standings((budget,), opened))
     _print(rows, now, as_json)
     if as_json:
         return
@@ -186,7 +136,7 @@ def reconcile(config: Config = None, store: Store = None, ledger: Ledgers = None
         opened.adjust(each.key, each.recorded)
         typer.echo(f"{_drift_line(each)}: set")
     if not drift:  # a store that was emptied and should be empty is to be trusted again, too
-        for row in _rows(found.budgets, opened):
+        for row in standings(found.budgets, opened):
             opened.adjust(counter_key(row.budget.name, row.group, row.budget.window.series, row.span.start), row.spent)
     typer.echo(f"{checked} counters checked, {len(drift)} set")
 
@@ -213,27 +163,10 @@ def _budget(found: BudgetSettings, name: str) -> Budget:
     return names[name]
 
 
-def _rows(budgets: tuple[Budget, ...], store: BudgetStore) -> Iterator[_Row]:
-    """The counters of the windows that run now; one of zeros for a budget that nothing was counted in."""
-    now = store.clock()
-    for budget in budgets:
-        span = budget.window.at(now)
-        found: dict[tuple[tuple[str, str], ...], list[Counter]] = {}
-        for counter in store.counters(budget.name):
-            _, group, series, start = parse_key(counter.key)
-            if series == budget.window.series and start in span.buckets:
-                found.setdefault(tuple(group.items()), []).append(counter)
-        if not found and not budget.group_by:
-            found[()] = []
-        for group_items, counters in sorted(found.items()):
-            spent, reserved = sum(each.spent for each in counters), sum(each.reserved for each in counters)
-            yield _Row(budget, dict(group_items), span, spent, reserved)
-
-
 def _print(rows: Any, now: float, as_json: bool) -> None:
     rows = list(rows)
     if as_json:
-        typer.echo(json.dumps([row.as_dict(now) for row in rows], indent=2))
+        typer.echo(json.dumps([_as_dict(row, now) for row in rows], indent=2))
         return
     table = Table(show_edge=False, pad_edge=False)
     for column in ("budget", "group", "period", "unit", "spent", "held", "limit", "left", "used"):
@@ -246,6 +179,23 @@ def _print(rows: Any, now: float, as_json: bool) -> None:
         cells = [_plain(round(each, 4)) for each in amounts]
         table.add_row(row.budget.name, _group(row.group), row.span.label, unit, *cells, f"{share:.0%}")
     Console().print(table)
+
+
+def _as_dict(row: Standing, now: float) -> dict[str, Any]:
+    unit, heading = row.budget.unit, row.heading(now)
+    return {
+        "budget": row.budget.name,
+        "group": row.group,
+        "period": row.span.label,
+        "unit": unit,
+        "limit": _plain(row.budget.limit),
+        "spent": _plain(amount_of(row.spent, unit)),
+        "reserved": _plain(amount_of(row.reserved, unit)),
+        "left": _plain(row.left),
+        "window_end": row.span.end,
+        "per_hour": None if heading is None else _plain(round(heading.per_hour, 9)),
+        "exhausted_at": None if heading is None or heading.exhausted_at is None else round(heading.exhausted_at),
+    }
 
 
 def _drift(

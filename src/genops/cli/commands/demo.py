@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +22,7 @@ from rich.progress import track as progress
 import genops
 from genops import semconv as s
 from genops.cli._tables import money, print_costs
+from genops.config import settings
 from genops.core.errors import NotInstalled
 from genops.core.ledger import LedgerEntry
 from genops.stores import LedgerReader
@@ -27,23 +30,30 @@ from genops.stores import LedgerReader
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-__all__ = ["register"]
+    from genops.server.access import Access
 
-_SETTINGS = Path(__file__).resolve().parents[1] / "demo" / "genops.yaml"
+__all__ = ["SETTINGS", "register"]
+
+SETTINGS = Path(__file__).resolve().parents[1] / "demo" / "genops.yaml"
 _SHOWN = ("team", "customer_id", "feature", "model")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("demo", epilog="Needs no key and no network. Example: genops demo --ledger ./demo-ledger")(demo)
+    epilog = "Needs no key and no network. Example: genops demo --ledger ./demo-ledger --no-serve"
+    app.command("demo", epilog=epilog)(demo)
 
 
 def demo(
     ledger: Annotated[
         Path | None, typer.Option(help="Where to keep the demo's ledger; a temporary place if left out.")
     ] = None,
+    serve: Annotated[
+        bool | None, typer.Option(help="Show the dashboard until Ctrl-C; by itself in a terminal only.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The dashboard's port, if it is free.", min=0, max=65535)] = 4318,
 ) -> None:
-    """Run a small multi-team application, governed, and show what it cost and for whom."""
+    """Run a small multi-team application, governed, show what it cost and for whom, and open the dashboard on it."""
     needed = ("openai", "anthropic", "cel_expr_python", "re2")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
@@ -64,11 +74,52 @@ def demo(
     _print_changes(console, spans)
     _print_span(console, spans)
     agrees = _print_agreement(console, entries, spans)
+    if not before:
+        _add_history(console, directory, entries)
     console.print("\n[bold]Next[/]")
     console.print(f"  genops costs --ledger {directory} --by team,model", soft_wrap=True, highlight=False)
     console.print("  In your application:  import genops; genops.auto_instrument()", highlight=False)
     console.print("  Without touching it:  genops run -- python app.py", highlight=False)
+    _dashboard(console, directory, port, serve)
     raise typer.Exit(0 if agrees else 1)
+
+
+def _add_history(console: Console, directory: Path, entries: list[LedgerEntry]) -> None:
+    from genops.cli.demo.history import DAYS, add_history
+
+    copies = add_history(directory, entries, datetime.now(UTC))
+    said = f"{copies} copies of these calls on the {DAYS} days before, so that charts have something to show"
+    console.print(f"Added to the demo's ledger: {said} (tag demo=history)", highlight=False, soft_wrap=True)
+
+
+def _dashboard(console: Console, directory: Path, port: int, wanted: bool | None) -> None:
+    """Serve the ledger where somebody looks, until Ctrl-C; say how to elsewhere."""
+    command = f"GENOPS_CONFIG={SETTINGS} genops serve --ledger {directory}"
+    if not (console.is_terminal if wanted is None else wanted):
+        console.print(f"  The dashboard:        {command}", soft_wrap=True, highlight=False)
+        return
+    try:
+        from genops.server.serving import Options, serve, url_of
+    except ImportError as error:
+        console.print(f"  The dashboard:        pip install 'genops-ai[serve]'   ({error.name} is missing)")
+        return
+
+    def announce(access: Access, port: int, grpc_port: int | None) -> None:
+        console.print(f"\n[bold]The dashboard[/] {url_of(access.host, port)}   (Ctrl-C ends it)", soft_wrap=True)
+
+    options = Options(directory=directory, port=port if _is_free(port) else 0, grpc_port=None)
+    serve(options, settings.load({}, config_file=SETTINGS), announce)
+    console.print(f"\nAgain: {command}", soft_wrap=True, highlight=False)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], list[genops.GenOpsBlocked], list[str]]:
@@ -78,11 +129,11 @@ def _run(directory: Path, console: Console) -> tuple[Sequence[ReadableSpan], lis
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    for file in (_SETTINGS, _SETTINGS.with_name("policies.yaml")):
+    for file in (SETTINGS, SETTINGS.with_name("policies.yaml")):
         console.print(f"[bold]Settings[/] ({file.name})")
         console.print(file.read_text(), style="dim", highlight=False, markup=False, soft_wrap=True)
     with demo_server() as server:
-        genops.auto_instrument(_SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
+        genops.auto_instrument(SETTINGS, tracer_provider=provider, ledger={"dir": str(directory)})
         application = Application(server.url)
         try:
             for request in progress(list(application.requests()), description="Handling requests", console=console):

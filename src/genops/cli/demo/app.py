@@ -11,9 +11,10 @@ import openai
 
 import genops
 
-__all__ = ["TICKET_LIMITS", "Application"]
+__all__ = ["JUDGED", "TICKET_LIMITS", "Application"]
 
 TICKET_LIMITS = (1024, 512)  # output tokens that the first and the second answer to a ticket may take
+JUDGED = ("answer-ticket",)  # features whose answers are evaluated
 _TICKET = "Help me, I am ada.lovelace@example.org and paid with 4111 1111 1111 1111."
 _CUSTOMERS = ("acme", "globex", "initech", "umbrella")
 
@@ -27,6 +28,7 @@ class Application:
         self._anthropic = anthropic.Anthropic(api_key="demo", base_url=url, max_retries=0)
         self.refused: list[genops.GenOpsBlocked] = []
         self.failed: list[str] = []
+        self._judged = 0
 
     def requests(self) -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
         """Every request of a day: team, customer, feature, and what its handler does."""
@@ -46,13 +48,20 @@ class Application:
 
     def handle(self, team: str, customer: str, feature: str, handler: Callable[[], Any]) -> None:
         """One request: attribution once, at the edge, then plain calls."""
-        with genops.attribution(team=team, customer_id=customer, feature=feature):
+        with genops.attribution(team=team, customer_id=customer, feature=feature), genops.track(feature):
             try:
                 handler()
+                if feature in JUDGED:
+                    self._judge()
             except genops.GenOpsBlocked as refusal:
                 self.refused.append(refusal)
             except (openai.APIError, anthropic.APIError) as error:
                 self.failed.append(type(error).__name__)
+
+    def _judge(self) -> None:
+        """What a judge says of the answer: made up, as is the judge."""
+        self._judged += 1
+        genops.record_evaluation("helpfulness", 0.7 + self._judged * 7 % 10 * 0.03, threshold=0.75)
 
     def close(self) -> None:
         self._openai.close()
