@@ -263,6 +263,10 @@ class PriceBook:
         resolved = self._resolve(query)
         return resolved.model, resolved.meters, resolved.reason
 
+    def discount(self, query: PriceQuery) -> Decimal:
+        """What the user's discounts leave of an amount: 1 without one, 0.85 with 15 percent."""
+        return self._resolved_for(query).discount
+
     def _resolve(self, query: PriceQuery) -> _Resolved:
         rates, provider = self._rates, query.provider
         alias = rates.alias(provider, query.request_model) or rates.alias(provider, query.response_model)

@@ -21,7 +21,7 @@ from genops.core.ledger import LedgerEntry
 from genops.core.totals import coverage, totals, value_of
 from genops.stores import LedgerReader
 
-__all__ = ["register"]
+__all__ = ["condition", "moment", "register"]
 
 _EPILOG = (
     "Examples: genops costs --by team,model --since 7d. genops costs --by customer_id --where team=search --format csv"
@@ -55,10 +55,10 @@ def costs(
     """Print exact costs by team, customer, model or any other column."""
     columns = tuple(column.strip() for column in by.split(",") if column.strip())
     reader = LedgerReader(ledger or settings.load({}).ledger.dir)
-    conditions = [_condition(text) for text in where or []]
+    conditions = [condition(text) for text in where or []]
     entries = [
         entry
-        for entry in reader.entries(_moment("--since", since), _moment("--until", until))
+        for entry in reader.entries(moment("--since", since), moment("--until", until))
         if all(value_of(entry, column) == value for column, value in conditions)
     ]
     if output is Format.TABLE:
@@ -95,21 +95,23 @@ def _rows(entries: list[LedgerEntry], columns: tuple[str, ...], top: int | None)
     ]
 
 
-def _condition(text: str) -> tuple[str, str]:
+def condition(text: str) -> tuple[str, str]:
+    """A column and the value it must have. Raises `ConfigurationError` for text that is no condition."""
     column, equals, value = text.partition("=")
     if not equals:
         raise ConfigurationError(f"--where {text!r} is no condition.", fix="--where team=search")
     return column.strip(), value.strip()
 
 
-def _moment(option: str, text: str | None) -> datetime | None:
+def moment(option: str, text: str | None) -> datetime | None:
+    """The time that an option gives: a date, or how long ago. Raises `ConfigurationError` for anything else."""
     if text is None:
         return None
     ago = _AGO.match(text)
     if ago is not None:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(f"{option} {text!r} is no time.", fix=f"{option} 7d, or {option} 2026-11-01") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

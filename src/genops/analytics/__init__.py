@@ -1,0 +1,1 @@
+"""Analytics: reports, exports and forecasts from the ledger."""
