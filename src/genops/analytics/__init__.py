@@ -1,1 +1,7 @@
-"""Analytics: reports, exports and forecasts from the ledger."""
+"""Analytics: named questions about a ledger, answered by DuckDB here or by ClickHouse elsewhere, with the same figures."""
+
+from genops.analytics.filters import Filters
+from genops.analytics.replica import Replica
+from genops.analytics.source import Source, open_source
+
+__all__ = ["Filters", "Replica", "Source", "open_source"]

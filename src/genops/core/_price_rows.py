@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["Meter", "Row", "find_model", "normalised", "price_in_force", "variant_in_force"]
+__all__ = ["Meter", "Row", "changes_within_day", "find_model", "normalised", "price_in_force", "variant_in_force"]
 
 Row = Mapping[str, Any]
 _OPERATORS = {">": operator.gt, ">=": operator.ge}
@@ -91,6 +91,12 @@ def price_in_force(row: Row, at: datetime) -> Mapping[str, Meter]:
         if _holds(price.get("when"), at):
             return _meters(price["meters"])
     return _meters(row["prices"][0]["meters"])  # older than the oldest row: the oldest is all that is known
+
+
+def changes_within_day(row: Row) -> bool:
+    """Whether some price of the row holds for certain hours or weekdays only."""
+    dated = (*row["prices"], *row.get("variants", ()))
+    return any(not {"hours", "weekdays"}.isdisjoint(price.get("when") or ()) for price in dated)
 
 
 def variant_in_force(row: Row, tier: str, at: datetime) -> Mapping[str, Meter] | None:

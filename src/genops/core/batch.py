@@ -23,8 +23,10 @@ def book_item(frame: Frame, reading: Reading, item_id: str) -> LedgerEntry | Non
     if not frame.runtime.seen.first(facts.provider, identity):
         return None
     cost = frame.runtime.book.price(reading.usage or Usage(), frame.query(reading))
+    entry = frame.make_entry(reading, cost, Outcome.COMPLETED, None)
     entry = replace(
-        frame.make_entry(reading, cost, Outcome.COMPLETED, None),
+        entry,
+        service_tier=facts.processing or entry.service_tier,
         call_id=derived_id(facts.provider, identity),
         parent_call_id=frame.call_id,
         duration_ms=0.0,

@@ -18,12 +18,12 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from genops.core._price_rows import Meter, Row, find_model, price_in_force, variant_in_force
+from genops.core._price_rows import Meter, Row, changes_within_day, find_model, price_in_force, variant_in_force
 from genops.core.cost import Cost, CostSource, CostStatus, PriceLine, Unpriced
 from genops.core.rates import Alias, Rates
 from genops.core.usage import INPUT_METERS, OUTPUT_METERS, Usage, UsageSource
 
-__all__ = ["PriceBook", "PriceQuery"]
+__all__ = ["ListPrices", "PriceBook", "PriceQuery"]
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _PLACES = Decimal("0.000000000001")
@@ -66,6 +66,19 @@ class PriceQuery(NamedTuple):
     reported_cost: Decimal | None = None
 
 
+class ListPrices(NamedTuple):
+    """The row that prices a query, before anything of the user's: its model, its meters, and why there is none.
+
+    Tokens cost `factor` times what their meter says. `within_day`: some price of the row holds for part of a day.
+    """
+
+    model: str | None
+    meters: Mapping[str, Meter]
+    reason: str | None
+    factor: Decimal
+    within_day: bool
+
+
 @dataclass(slots=True)
 class _Resolved:
     """A row with everything but the usage applied to it."""
@@ -78,6 +91,7 @@ class _Resolved:
     discount: Decimal = _ONE
     free: bool = False
     reason: str | None = None  # why there is no price
+    within_day: bool = False
     plain: dict[str, Decimal] = field(default_factory=dict)  # price of one, for meters without tiers or minimum
 
 
@@ -258,10 +272,10 @@ class PriceBook:
 
     # -- resolving -----------------------------------------------------------------------------------------------------
 
-    def row(self, query: PriceQuery) -> tuple[str | None, Mapping[str, Meter], str | None]:
-        """The row that prices a query: its model, its meters, and why there is none."""
-        resolved = self._resolve(query)
-        return resolved.model, resolved.meters, resolved.reason
+    def row(self, query: PriceQuery) -> ListPrices:
+        """The list prices in force for a query."""
+        found = self._resolve(query)
+        return ListPrices(found.model, found.meters, found.reason, found.factor, found.within_day)
 
     def discount(self, query: PriceQuery) -> Decimal:
         """What the user's discounts leave of an amount: 1 without one, 0.85 with 15 percent."""
@@ -324,6 +338,7 @@ class PriceBook:
         facts = self._providers.get(query.provider, {})
         resolved.model = row["id"]
         resolved.minimum = facts.get("minimum", {})
+        resolved.within_day = changes_within_day(row)
         meters = dict(price_in_force(row, query.at))
         for tier in dict.fromkeys((query.service_tier, query.processing)):
             if tier in _STANDARD:

@@ -8,10 +8,12 @@ from typing import Any
 from opentelemetry import trace
 
 from genops import semconv as s
-from genops.core.attribution import current
+from genops.core.attribution import ATTRIBUTION_FIELDS, current
 from genops.core.cost import Cost, CostSource, CostStatus
 from genops.core.errors import ConfigurationError
+from genops.core.evaluation import Evaluation, EvaluationSink
 from genops.core.frame import CallFacts, Frame, open_frame
+from genops.core.ids import new_id
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.core.runtime import Runtime, current_runtime
 from genops.core.usage import Reading, Usage
@@ -69,11 +71,18 @@ def _manual_cost(amount: Any, currency: str, runtime: Runtime, frame: Frame, rea
 
 
 def record_evaluation(
-    metric: str, score: float, *, threshold: float | None = None, passed: bool | None = None, span: Any = None
+    metric: str,
+    score: float,
+    *,
+    threshold: float | None = None,
+    passed: bool | None = None,
+    call_id: str | None = None,
+    span: Any = None,
 ) -> None:
-    """Record what an evaluation said, as an event on `span`, the current one if left out.
+    """Record what an evaluation said: in the ledger, and as an event on `span`, the current one if left out.
 
-    `passed` follows from `threshold` when it is not given. Raises `ConfigurationError` for a metric without a name.
+    `passed` follows from `threshold` when it is not given. `call_id` is the call that was judged; without it, the
+    evaluation belongs to the span's trace. Raises `ConfigurationError` for a metric without a name.
     """
     if not metric.strip():
         raise ConfigurationError(
@@ -87,3 +96,24 @@ def record_evaluation(
         attributes[s.GENOPS_EVAL_PASSED] = passed
     target = span if span is not None else trace.get_current_span()
     target.add_event(s.EVENT_EVALUATION_COMPLETE, attributes)
+    runtime = current_runtime()
+    if runtime is not None:
+        found = {"name": metric, "score": float(score), "threshold": threshold, "passed": passed, "call_id": call_id}
+        _keep(runtime, found, target.get_span_context())
+
+
+def _keep(runtime: Runtime, found: dict[str, Any], about: trace.SpanContext) -> None:
+    """Give an evaluation to every sink that keeps them, with the attribution of here and now."""
+    if about.is_valid:
+        found |= {"trace_id": trace.format_trace_id(about.trace_id), "span_id": trace.format_span_id(about.span_id)}
+    attribution = current()
+    now = runtime.clock()
+    evaluation = Evaluation(
+        evaluation_id=new_id(int(now.timestamp() * 1000)),
+        evaluated_at=now,
+        **found,
+        **{name: getattr(attribution, name) for name in (*ATTRIBUTION_FIELDS, "tags")},
+    )
+    for sink in runtime.sinks:
+        if isinstance(sink, EvaluationSink):
+            sink.append_evaluation(evaluation)

@@ -13,11 +13,13 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from genops.core.budgets.forks import Beat, call_after_fork
+from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry
-from genops.stores.sqlite import FOLD_PATIENCE_S, JOURNALS, fold_journals, prune
+from genops.stores.sqlite import EVALUATIONS, FOLD_PATIENCE_S, JOURNALS, fold_journals, prune
 
 __all__ = ["JournalLedger", "open_ledger"]
 
@@ -27,8 +29,50 @@ _PRUNE_EVERY_S = 3600.0
 _ROTATE_AT = 8 * 1024 * 1024  # bytes; a journal that is full is left behind, folded and removed
 
 
+class _Journal:
+    """The file of one process for one kind of line; a full one is left behind for the next."""
+
+    def __init__(self, folder: Path, fsync: bool, opened: Callable[[], None]) -> None:
+        self._folder = folder
+        self._opened = opened
+        self._fsync = fsync
+        self._descriptor: int | None = None
+        self._size = 0
+
+    def write(self, line: bytes) -> None:
+        """Append one line, with its line end. Raises `OSError` if it could not be written whole."""
+        if self._descriptor is None:
+            self._open()
+        assert self._descriptor is not None  # _open() made it
+        written = os.write(self._descriptor, line)
+        if written < len(line):  # the disk is full: the torn line stays the last one of its file
+            self.close()  # a new journal is opened for the next entry
+            raise OSError(f"only {written} of {len(line)} bytes could be written")
+        if self._fsync:
+            os.fsync(self._descriptor)
+        self._size += written
+        if self._size >= _ROTATE_AT:
+            self.close()
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # says that the writer lives
+        self._size = 0
+        self._opened()
+
+    def close(self) -> bool:
+        """Let go of the file; return whether one was open."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return False
+        os.close(descriptor)  # after a fork, only in the child: the parent's stays open, and locked
+        return True
+
+
 class JournalLedger:
-    """A ledger directory, opened for appending. A `LedgerSink`.
+    """A ledger directory, opened for appending. A `LedgerSink` and an `EvaluationSink`.
 
     Nothing here raises into the application: when the directory cannot be written, entries are counted in `dropped` and
     one warning is given.
@@ -38,57 +82,35 @@ class JournalLedger:
         self.directory = directory
         self.dropped = 0
         self._retention_days = retention_days
-        self._fsync = fsync
         self._warned = False
         self._pruned = 0.0
         self._folding = Beat(self._fold_and_prune, _FOLD_EVERY_S, name="genops-ledger")
-        self._descriptor: int | None = None
-        self._start_over()
+        self._calls = _Journal(directory / JOURNALS, fsync, self._folding.start)
+        self._evaluations = _Journal(directory / EVALUATIONS, fsync, self._folding.start)
+        self._lock = threading.Lock()
         call_after_fork(self._start_over)
 
     def _start_over(self) -> None:
-        """Also in a child process: the journal and the thread are the parent's."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)  # only here: the parent's stays open, and locked
-        self._descriptor = None
-        self._size = 0
+        """In a child process: the journals and the thread are the parent's."""
+        self._calls.close()
+        self._evaluations.close()
         self._lock = threading.Lock()
 
     def append(self, entry: LedgerEntry) -> None:
         """Write one entry; when this returns it survives the end of the process, however abrupt."""
-        line = entry.to_json() + b"\n"
+        self._append(self._calls, entry.to_json())
+
+    def append_evaluation(self, evaluation: Evaluation) -> None:
+        """Write what an evaluation said, as durably as an entry."""
+        self._append(self._evaluations, evaluation.to_json())
+
+    def _append(self, journal: _Journal, line: bytes) -> None:
         with self._lock:
             try:
-                self._write(line)
+                journal.write(line + b"\n")
             except OSError as error:
                 self.dropped += 1
                 self._warn(error)
-
-    def _write(self, line: bytes) -> None:
-        if self._descriptor is None:
-            self._open()
-        assert self._descriptor is not None  # _open() made it
-        written = os.write(self._descriptor, line)
-        if written < len(line):  # the disk is full: the torn line stays the last one of its file
-            os.close(self._descriptor)  # a new journal is opened for the next entry
-            self._descriptor = None
-            raise OSError(f"only {written} of {len(line)} bytes could be written")
-        if self._fsync:
-            os.fsync(self._descriptor)
-        self._size += written
-        if self._size >= _ROTATE_AT:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _open(self) -> None:
-        """Open a journal of this process's own."""
-        journals = self.directory / JOURNALS
-        journals.mkdir(parents=True, exist_ok=True)
-        path = journals / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # says that the writer lives
-        self._size = 0
-        self._folding.start()
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
@@ -123,14 +145,12 @@ class JournalLedger:
         self._fold()
 
     def close(self) -> None:
-        """Fold what is left and let go of the journal; appending again opens a new one."""
+        """Fold what is left and let go of the journals; appending again opens new ones."""
         self._folding.stop()
         with self._lock:
-            descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
-            return
-        os.close(descriptor)
-        self._fold()
+            opened = [self._calls.close(), self._evaluations.close()]
+        if any(opened):
+            self._fold()
 
 
 def open_ledger(directory: Path, *, retention_days: int | None = None, fsync: bool = False) -> JournalLedger:

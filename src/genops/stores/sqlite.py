@@ -2,6 +2,9 @@
 
 Folding reads what a journal has gained since last time and moves its offset in the same transaction, so a crash at any
 moment neither loses nor repeats an entry. Many processes may fold and read at once.
+
+Each entry that comes in gets the next number, `seq`. One process writes at a time, so numbers become visible in their
+order: who has read up to a number misses nothing by reading what is above it, however late an entry came in.
 """
 
 from __future__ import annotations
@@ -20,24 +23,72 @@ from genops.core.budgets.forks import ForkLock
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 
-__all__ = ["DATABASE", "FOLD_PATIENCE_S", "JOURNALS", "LedgerReader", "fold_journals", "prune"]
+__all__ = [
+    "DATABASE",
+    "EVALUATIONS",
+    "FOLD_PATIENCE_S",
+    "JOURNALS",
+    "LedgerReader",
+    "connect",
+    "fold_journals",
+    "prune",
+]
 
-DATABASE, JOURNALS = "ledger.db", "journal"
+DATABASE, JOURNALS, EVALUATIONS = "ledger.db", "journal", "evaluations"  # the last two are folders of journals
 FOLD_PATIENCE_S = 30.0
 _FORK_LOCK = ForkLock()  # no connection is open when this process forks: see genops.stores.budgets.sqlite
 _log = logging.getLogger(__name__)
+_SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    call_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entries_by_time ON entries (started_at);
 CREATE TABLE IF NOT EXISTS journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE calls (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, started_at TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE evaluations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, evaluation_id TEXT NOT NULL UNIQUE, evaluated_at TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE prunes (before TEXT NOT NULL, call_seq INTEGER NOT NULL, evaluation_seq INTEGER NOT NULL);
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity SELECT lower(hex(randomblob(16)))
 """
-_INSERT_ALL = """
-INSERT INTO entries
-SELECT json_extract(value, '$.call_id'), json_extract(value, '$.started_at'), value FROM json_each(?) WHERE true
-ON CONFLICT (call_id) DO NOTHING
-"""
+# Version 0 kept its entries in a table of that name, without numbers. Processes that still run it find the same here.
+_FROM_ENTRIES = "INSERT INTO calls (call_id, started_at, body) SELECT * FROM entries ORDER BY started_at, call_id"
+_AS_BEFORE = (
+    "DROP TABLE IF EXISTS entries",
+    "CREATE INDEX entries_by_time ON calls (started_at)",
+    "CREATE VIEW entries AS SELECT call_id, started_at, body FROM calls",
+    """CREATE TRIGGER entries_insert INSTEAD OF INSERT ON entries BEGIN
+        INSERT OR IGNORE INTO calls (call_id, started_at, body) VALUES (new.call_id, new.started_at, new.body);
+    END""",
+    """CREATE TRIGGER entries_delete INSTEAD OF DELETE ON entries BEGIN
+        DELETE FROM calls WHERE call_id = old.call_id;
+    END""",
+    f"PRAGMA user_version = {_SCHEMA_VERSION}",
+)
+_INSERT_ALL = {
+    JOURNALS: """
+        INSERT INTO calls (call_id, started_at, body)
+        SELECT json_extract(value, '$.call_id'), json_extract(value, '$.started_at'), value FROM json_each(?) WHERE true
+        ON CONFLICT (call_id) DO NOTHING
+    """,
+    EVALUATIONS: """
+        INSERT INTO evaluations (evaluation_id, evaluated_at, body)
+        SELECT json_extract(value, '$.evaluation_id'), json_extract(value, '$.evaluated_at'), value FROM json_each(?) WHERE true
+        ON CONFLICT (evaluation_id) DO NOTHING
+    """,
+}
+_INSERT_ONE = {
+    JOURNALS: (
+        "call_id",
+        "started_at",
+        "INSERT OR IGNORE INTO calls (call_id, started_at, body) VALUES (?, ?, ?)",
+    ),
+    EVALUATIONS: (
+        "evaluation_id",
+        "evaluated_at",
+        "INSERT OR IGNORE INTO evaluations (evaluation_id, evaluated_at, body) VALUES (?, ?, ?)",
+    ),
+}
 
 
 def connect(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> sqlite3.Connection:
@@ -48,16 +99,40 @@ def connect(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> sqlite3.Con
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_SCHEMA)
+        _migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Make what is not there yet, and number the entries of a database of version 0, oldest first."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] >= _SCHEMA_VERSION:
+        return
+    with _transaction(connection):
+        if connection.execute("PRAGMA user_version").fetchone()[0] >= _SCHEMA_VERSION:
+            return  # another process was quicker
+        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'entries'").fetchone()
+        for statement in (*_SCHEMA.split(";\n"), *((_FROM_ENTRIES,) if known else ()), *_AS_BEFORE):
+            connection.execute(statement)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction: all of it, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
 def fold_journals(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> int:
     """Move what journals have gained into the database; return how many lines could not be read."""
-    journals = sorted((directory / JOURNALS).glob("*.jsonl"))
+    journals = [path for kind in (JOURNALS, EVALUATIONS) for path in sorted((directory / kind).glob("*.jsonl"))]
     if not journals:
         return 0
     with _FORK_LOCK, contextlib.closing(connect(directory, patience_s)) as connection:
@@ -70,22 +145,17 @@ def _fold(connection: sqlite3.Connection, journal: Path) -> int:
     except FileNotFoundError:
         return 0  # folded and removed by another process
     with file:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             row = connection.execute("SELECT offset FROM journals WHERE name = ?", (journal.name,)).fetchone()
             offset = row[0] if row is not None else 0
             file.seek(offset)
             content = file.read()
             complete = content[: content.rfind(b"\n") + 1]
-            unread = _insert(connection, complete)
+            unread = _insert(connection, journal.parent.name, complete)
             connection.execute(
                 "INSERT INTO journals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset",
                 (journal.name, offset + len(complete)),
             )
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            connection.execute("ROLLBACK")
-            raise
         if _owner_is_gone(file.fileno()):
             _remove(connection, journal, offset + len(complete))
     if unread:
@@ -93,7 +163,7 @@ def _fold(connection: sqlite3.Connection, journal: Path) -> int:
     return unread
 
 
-def _insert(connection: sqlite3.Connection, lines: bytes) -> int:
+def _insert(connection: sqlite3.Connection, kind: str, lines: bytes) -> int:
     """Put journal lines into the database; return how many could not be read.
 
     SQLite takes the lines apart itself, in one statement, and so outside the interpreter's lock: folding does not slow
@@ -101,21 +171,22 @@ def _insert(connection: sqlite3.Connection, lines: bytes) -> int:
     """
     document = b"[" + lines.rstrip(b"\n").replace(b"\n", b",") + b"]"
     with contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError):
-        connection.execute(_INSERT_ALL, (document.decode(),))
+        connection.execute(_INSERT_ALL[kind], (document.decode(),))
         return 0
-    return _insert_each(connection, lines)
+    return _insert_each(connection, kind, lines)
 
 
-def _insert_each(connection: sqlite3.Connection, lines: bytes) -> int:
+def _insert_each(connection: sqlite3.Connection, kind: str, lines: bytes) -> int:
     unread = 0
+    key, moment, statement = _INSERT_ONE[kind]
     rows = []
     for line in lines.splitlines():
         try:
             entry = json.loads(line)
-            rows.append((entry["call_id"], entry["started_at"], line.decode()))
+            rows.append((entry[key], entry[moment], line.decode()))
         except (ValueError, KeyError, TypeError):
             unread += bool(line.strip())
-    connection.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", rows)
+    connection.executemany(statement, rows)
     return unread
 
 
@@ -136,10 +207,21 @@ def _remove(connection: sqlite3.Connection, journal: Path, folded: int) -> None:
 
 
 def prune(directory: Path, retention_days: int) -> int:
-    """Delete entries older than `retention_days`; return how many."""
+    """Delete entries and evaluations older than `retention_days`; return how many entries.
+
+    `prunes` tells those who keep a copy what is gone: all up to a number that is older than a moment.
+    """
     limit = (datetime.now(UTC) - timedelta(days=retention_days)).isoformat().replace("+00:00", "Z")
-    with _FORK_LOCK, contextlib.closing(connect(directory)) as connection:
-        return connection.execute("DELETE FROM entries WHERE started_at < ?", (limit,)).rowcount
+    with _FORK_LOCK, contextlib.closing(connect(directory)) as connection, _transaction(connection):
+        deleted = connection.execute("DELETE FROM calls WHERE started_at < ?", (limit,)).rowcount
+        gone = connection.execute("DELETE FROM evaluations WHERE evaluated_at < ?", (limit,)).rowcount
+        if deleted or gone:
+            last = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+            connection.execute("DELETE FROM prunes WHERE before <= ?", (limit,))
+            connection.execute(
+                "INSERT INTO prunes VALUES (?, ?, ?)", (limit, last.get("calls", 0), last.get("evaluations", 0))
+            )
+        return int(deleted)
 
 
 class LedgerReader:
@@ -160,7 +242,7 @@ class LedgerReader:
             return
         with contextlib.closing(connect(self.directory)) as connection:
             rows = connection.execute(
-                "SELECT body FROM entries WHERE started_at >= ? AND started_at < ? ORDER BY started_at, call_id",
+                "SELECT body FROM calls WHERE started_at >= ? AND started_at < ? ORDER BY started_at, call_id",
                 (_text(since) if since else "", _text(until) if until else "~"),
             )
             for (body,) in rows:

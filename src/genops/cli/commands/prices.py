@@ -45,7 +45,7 @@ def show(
 ) -> None:
     """Show the price row of a model: meters, prices, tiers."""
     book = PriceBook.default(Rates.parse(_rates(config)))
-    name, meters, reason = book.row(PriceQuery(provider=provider, at=_moment(at), request_model=model))
+    name, meters, reason, *_ = book.row(PriceQuery(provider=provider, at=_moment(at), request_model=model))
     if reason is not None:
         raise ConfigurationError(
             f"{reason} at {provider}.",

@@ -1,0 +1,4 @@
+SELECT {{attribution}}
+    count(*) AS calls
+FROM {{calls}}
+WHERE c.outcome <> 'blocked' AND {{where}}
