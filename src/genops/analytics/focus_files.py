@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from genops.analytics.focus_columns import AMOUNTS, TIMES
+from genops.analytics.optional import pyarrow
 from genops.core.errors import ConfigurationError
 
 __all__ = ["write_csv", "write_parquet"]
@@ -44,12 +44,9 @@ def write_parquet(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], path
 
     Raises `ConfigurationError` without pyarrow, and for an amount with more places.
     """
-    try:
-        arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
-    except ImportError:
-        raise ConfigurationError(
-            "a Parquet file needs pyarrow.", fix="pip install 'genops-ai[analytics]', or --format csv"
-        ) from None
+    arrow = pyarrow()
+    from pyarrow import parquet
+
     schema = arrow.schema([(column, _type(arrow, column)) for column in columns])
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in _batches(rows):

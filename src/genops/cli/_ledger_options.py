@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from genops.analytics import Filters, Source, open_source
 from genops.cli.commands.costs import condition, moment
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
+from genops.core.pricing import PriceBook
 from genops.core.rates import Rates
 from genops.core.totals import value_of
 from genops.stores import LedgerReader
 
-__all__ = ["Config", "Ledger", "Since", "Until", "Where", "month_span", "read_entries", "read_rates", "since_until"]
+__all__ = [
+    "AsJson",
+    "Config",
+    "Ledger",
+    "Since",
+    "Until",
+    "Where",
+    "asked",
+    "ledger_source",
+    "month_span",
+    "read_book",
+    "read_entries",
+    "read_rates",
+    "since_until",
+]
 
 Ledger = Annotated[Path | None, typer.Option(help="The ledger directory, if not that of the settings.")]
 Since = Annotated[str | None, typer.Option(help="A date, or how long ago: 7d, 24h.")]
 Until = Annotated[str | None, typer.Option(help="A date, not included.")]
 Where = Annotated[list[str] | None, typer.Option(help="column=value; may be repeated.")]
-Config = Annotated[
-    Path | None, typer.Option(help="A genops.yaml whose rates apply; the one found from here otherwise.")
-]
+Config = Annotated[Path | None, typer.Option(help="A genops.yaml whose rates apply; else the one found from here.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 def read_entries(
@@ -42,6 +58,30 @@ def read_entries(
         for entry in reader.entries(since, until)
         if all(value_of(entry, column) == value for column, value in conditions)
     )
+
+
+@contextmanager
+def ledger_source(ledger: Path | None) -> Iterator[Source]:
+    """What answers questions about a ledger, for as long as they are asked."""
+    source = open_source(ledger or settings.load({}).ledger.dir)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def asked(
+    since: datetime | None, until: datetime | None, where: list[str] | None, currency: str | None = "USD"
+) -> Filters:
+    """The calls that options ask for; amounts of several currencies do not add up, so it is one."""
+    conditions = [condition(text) for text in where or []]
+    own = [("currency", currency)] if currency is not None else []
+    return Filters(since, until, (*conditions, *own))
+
+
+def read_book(config: Path | None) -> PriceBook:
+    """The price book with the rates of a genops.yaml over it."""
+    return PriceBook.default(read_rates(config))
 
 
 def read_rates(config: Path | None) -> Rates:

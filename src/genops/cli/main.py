@@ -14,7 +14,8 @@ __all__ = ["make_app", "run"]
 
 COMMANDS = (
     *("validate", "adapters", "costs", "budgets", "policy", "kill_switch", "redaction", "prices"),
-    *("export", "conformance", "demo", "launch", "version"),
+    *("export", "statement", "reconcile", "forecast", "anomalies", "whatif", "recommend"),
+    *("conformance", "demo", "launch", "version"),
 )
 _HELP = "Governance for AI: what was spent, for whom, and was it allowed. Start with `genops demo`."
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from genops.core.cost import Cost, CostStatus
+from genops.core.cost import Cost, Unpriced
 from genops.core.errors import ConfigurationError
 from genops.core.pricing import PriceBook, PriceQuery
 from genops.core.repricing import EXACT
@@ -20,13 +20,17 @@ __all__ = [
     "ModelCost",
     "TokenRatios",
     "compare_provider_costs",
+    "cost_at",
     "estimate_migration_costs",
+    "split_model",
+    "uncached",
 ]
 
 _ONE, _PLACES = Decimal(1), Decimal("0.000000000001")
-# Two providers' tokenizers count the same English text within about this of each other; a model of the same provider
-# is taken to count alike. Source: the counts of four public tokenizers over prose, code and JSON.
-_OTHER_TOKENIZER = (Decimal("0.8"), Decimal("1.3"))
+CACHE_METERS = tuple(meter for meter in INPUT_METERS if meter.startswith("cache_"))
+# Two providers' tokenizers count the same text within about this of each other; a model of the same provider is taken
+# to count alike. How long another model's answers are is not known, and is taken to differ as much.
+_RANGE = (Decimal("0.8"), Decimal("1.3"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,8 @@ class TokenRatios:
 
     @classmethod
     def between(cls, provider: str, other: str) -> TokenRatios:
-        """The ratios to allow for between models of two providers: none inside one of them."""
-        return cls() if provider == other else cls(input=_OTHER_TOKENIZER, output=_OTHER_TOKENIZER)
+        """The ratios to allow for between models of two providers; of one provider, only answers differ in length."""
+        return cls(input=(_ONE, _ONE) if provider == other else _RANGE, output=_RANGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +116,20 @@ def compare_provider_costs(
 ) -> CostComparison:
     """Return what `calls` calls cost at each of `models`, named `provider/model`, the cheapest first.
 
-    The usage is in tokens, or by meter in `usage` (see `genops.core.usage.METERS`). With `reference`, a `provider/model`
-    whose tokenizer counted them, a model of another provider gets a range of 0.8 to 1.3 times the tokens, or `ratios`.
-    The user's rates apply if GenOps is configured; else list prices. Nothing is sent anywhere.
+    The usage of one call is in tokens, or by meter in `usage` (see `genops.core.usage.METERS`). Without `reference`
+    each model is taken to count those tokens, and a cost is exact. With it, the `provider/model` that did count them,
+    other models get a range: 0.8 to 1.3 times the output, and as much of the input at another provider; or `ratios`.
+    The user's rates apply if GenOps is configured, list prices otherwise. Nothing is sent anywhere.
     Raises `ConfigurationError` for a name without a provider, an unknown meter and a negative quantity.
     """
     book = book or _book()
     quantities = _quantities(input_tokens, output_tokens, usage, calls)
-    home = _split(reference)[0] if reference is not None else None
+    home = split_model(reference)[0] if reference is not None else None
     found = []
     for name in dict.fromkeys(models):
-        provider, model = _split(name)
+        provider, model = split_model(name)
         applied = TokenRatios() if home is None or name == reference else ratios or TokenRatios.between(home, provider)
-        found.append(cost_at(book, provider, model, quantities, applied, at or datetime.now(UTC)))
+        found.append(cost_at(book, _query(provider, model, at), quantities, calls, applied))
     if not found:
         raise ConfigurationError("there is no model to compare.", fix='compare_provider_costs(["openai/gpt-4o"], ...)')
     return CostComparison(costs=tuple(sorted(found, key=_order)), price_data_version=book.version)
@@ -146,13 +151,13 @@ def estimate_migration_costs(
 
     The usage is that of one call at `source`. Arguments and errors are those of `compare_provider_costs`.
     """
-    book, at = book or _book(), at or datetime.now(UTC)
+    book = book or _book()
     quantities = _quantities(input_tokens, output_tokens, usage, calls)
-    (provider, model), (other, other_model) = _split(source), _split(target)
+    (provider, model), (other, other_model) = split_model(source), split_model(target)
     ratios = ratios or TokenRatios.between(provider, other)
     return MigrationEstimate(
-        source=cost_at(book, provider, model, quantities, TokenRatios(), at),
-        target=cost_at(book, other, other_model, quantities, ratios, at),
+        source=cost_at(book, _query(provider, model, at), quantities, calls),
+        target=cost_at(book, _query(other, other_model, at), quantities, calls, ratios),
         calls=calls,
         price_data_version=book.version,
     )
@@ -160,31 +165,55 @@ def estimate_migration_costs(
 
 def cost_at(
     book: PriceBook,
-    provider: str,
-    model: str,
+    query: PriceQuery,
     quantities: Mapping[str, int | Decimal],
-    ratios: TokenRatios,
-    at: datetime,
+    calls: int,
+    ratios: TokenRatios = TokenRatios(),
 ) -> ModelCost:
-    """What usage that another model counted costs at this one. Prices with a threshold are those of one such call."""
-    query = PriceQuery(provider=provider, at=at, request_model=model)
+    """What `calls` calls cost at the model of `query`, each with `quantities` that another model counted.
+
+    Tokens read from or written to a cache cost what input costs where the model has no price for them.
+    """
+    model = ModelCost(provider=query.provider, model=query.request_model or "")
     amounts = []
-    missing: tuple[str, ...] = ()
     for end in (0, 1):
-        cost = book.price(Usage(_scaled(quantities, ratios.input[end], ratios.output[end])), query)
+        cost = _priced(book, query, _scaled(quantities, ratios.input[end], ratios.output[end]))
         if not isinstance(cost, Cost):
-            return ModelCost(provider=provider, model=model, reason=cost.reason)
-        missing = cost.missing_meters
-        amounts.append(Decimal(0) if cost.status is CostStatus.FREE else cost.amount)
-    return ModelCost(provider=provider, model=model, low=min(amounts), high=max(amounts), missing_meters=missing)
+            return replace(model, reason=cost.reason)
+        model = replace(model, missing_meters=cost.missing_meters)
+        amounts.append(EXACT.multiply(cost.amount, calls).quantize(_PLACES, context=EXACT))
+    return replace(model, low=min(amounts), high=max(amounts))
+
+
+def _priced(book: PriceBook, query: PriceQuery, quantities: Mapping[str, int | Decimal]) -> Cost | Unpriced:
+    cost = book.price(Usage(quantities), query)
+    missing = cost.missing_meters if isinstance(cost, Cost) else tuple(quantities)
+    if any(meter.startswith("cache_") for meter in missing):
+        return book.price(Usage(uncached(quantities, missing)), query)
+    return cost
+
+
+def uncached(quantities: Mapping[str, int | Decimal], meters: Iterable[str] = CACHE_METERS) -> dict[str, int | Decimal]:
+    """The same tokens with those of the cache `meters` counted as input of their kind."""
+    moved, found = frozenset(meters), dict[str, int | Decimal]()
+    for meter, quantity in quantities.items():
+        name = meter
+        if meter in moved and meter.startswith("cache_"):
+            name = "input" + meter.removeprefix("cache_read") if meter.startswith("cache_read") else "input"
+        found[name] = found.get(name, 0) + quantity
+    return found
+
+
+def _query(provider: str, model: str, at: datetime | None) -> PriceQuery:
+    return PriceQuery(provider=provider, at=at or datetime.now(UTC), request_model=model)
 
 
 def _scaled(quantities: Mapping[str, int | Decimal], inputs: Decimal, outputs: Decimal) -> dict[str, int | Decimal]:
-    """The quantities of tokens times their ratio, in whole tokens; everything else as it is."""
+    """The quantities of tokens times their ratio; everything else as it is."""
     scaled: dict[str, int | Decimal] = {}
     for meter, quantity in quantities.items():
-        ratio = inputs if meter in INPUT_METERS else outputs if meter in OUTPUT_METERS else None
-        scaled[meter] = quantity if ratio is None else int(EXACT.multiply(Decimal(quantity), ratio).to_integral_value())
+        ratio = inputs if meter in INPUT_METERS else outputs if meter in OUTPUT_METERS else _ONE
+        scaled[meter] = quantity if ratio == 1 else EXACT.multiply(Decimal(quantity), ratio)
     return scaled
 
 
@@ -202,7 +231,8 @@ def _quantities(
     return {meter: quantity for meter, quantity in given.items() if quantity}
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_model(name: str) -> tuple[str, str]:
+    """The two parts of `provider/model`. Raises `ConfigurationError` for another name."""
     provider, slash, model = name.partition("/")
     if not slash or not provider or not model:
         raise ConfigurationError(f"{name!r} names no model of a provider.", fix="write it as openai/gpt-4o-mini")
@@ -215,4 +245,4 @@ def _order(cost: ModelCost) -> tuple[bool, bool, Decimal, str]:
 
 def _book() -> PriceBook:
     runtime = current_runtime()
-    return runtime.book if runtime is not None else PriceBook.default()
+    return runtime.book if runtime is not None and isinstance(runtime.book, PriceBook) else PriceBook.default()
