@@ -3,9 +3,9 @@
     python tools/check_focus.py                  the ledger of `genops demo`, exported for the purpose
     python tools/check_focus.py costs.csv        a file
 
-Its exit code is 0 whatever it finds, so its output is read. It runs offline, in .venv-focus (`make .venv-focus/.installed`),
-from its own folder, because it looks for its rules and currency codes there. The rule models of 1.3 and 1.4 are not in
-the package, and would be fetched over the network; for those versions there are the tests in tests/analytics.
+Its exit code is 0 whatever it finds, so its output is read. It runs offline in an environment of its own, made by
+`make .venv-focus/.installed`, and from its own folder, where it looks for its rules and currency codes. The rules of
+1.3 and 1.4 are not in the package and would be fetched; those versions have the tests in tests/analytics.
 """
 
 from __future__ import annotations

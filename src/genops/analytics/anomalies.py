@@ -146,8 +146,9 @@ def _average(spent: Days, days: Sequence[date]) -> Amounts:
     for day in days:
         for model, took in spent.get(day, {}).items():
             found = sums.setdefault(model, [Fraction(0)] * 3)
-            for place, amount in enumerate((took.calls, took.tokens, took.cost)):
-                found[place] += Fraction(amount) / len(days)
+            amounts = Fraction(took.calls), Fraction(took.tokens), Fraction(took.cost)
+            for place, amount in enumerate(amounts):
+                found[place] += amount / len(days)
     return {model: (calls, tokens, cost) for model, (calls, tokens, cost) in sums.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -45,8 +46,7 @@ def write_parquet(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], path
     Raises `ConfigurationError` without pyarrow, and for an amount with more places.
     """
     arrow = pyarrow()
-    from pyarrow import parquet
-
+    parquet = importlib.import_module("pyarrow.parquet")
     schema = arrow.schema([(column, _type(arrow, column)) for column in columns])
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in _batches(rows):

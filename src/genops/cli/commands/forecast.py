@@ -185,7 +185,7 @@ def _as_dict(
                 "spent": format(use.spent, "f"),
                 "foretold": reached is not None,
                 **{
-                    name: moment.isoformat() if (moment := getattr(reached, name, None)) is not None else None
+                    name: when.isoformat() if (when := getattr(reached, name, None)) is not None else None
                     for name in ("expected", "earliest", "latest")
                 },
             }
