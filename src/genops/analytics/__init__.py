@@ -1,4 +1,4 @@
-"""Analytics: named questions about a ledger, answered by DuckDB here or by ClickHouse elsewhere, with the same figures."""
+"""Analytics: named questions about a ledger, answered by DuckDB or by ClickHouse with the same figures."""
 
 from genops.analytics.filters import Filters
 from genops.analytics.replica import Replica

@@ -52,7 +52,7 @@ class _DuckDB:
         return f"{alias}.tags[{key}]"
 
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
-        if zone is None or unit == "hour":
+        if zone is None:
             return f"CAST(date_trunc('{unit}', {moment}) AS TIMESTAMP)"
         local = f"date_trunc('{unit}', {moment} AT TIME ZONE 'UTC' AT TIME ZONE {zone})"
         return f"CAST({local} AS TIMESTAMP) AT TIME ZONE {zone} AT TIME ZONE 'UTC'"
@@ -67,11 +67,6 @@ class _DuckDB:
 class _ClickHouse:
     name = "clickhouse"
     latest = " FINAL"
-    _STARTS = {
-        "day": "toStartOfDay({0}, {1})",
-        "month": "toStartOfMonth({0}, {1})",
-        "week": "toStartOfWeek({0}, 1, {1})",
-    }
 
     def parameter(self, name: str, value: Any) -> str:
         return f"{{{name}:{_kind(value)}}}"
@@ -87,10 +82,13 @@ class _ClickHouse:
     def bucket(self, unit: str, moment: str, zone: str | None) -> str:
         if unit == "hour":
             return f"toDateTime64(toStartOfHour({moment}, 'UTC'), 6, 'UTC')"
-        began = self._STARTS[unit].format(moment, zone or "'UTC'")
-        if unit != "day":  # a date: midnight of it in that zone
-            began = f"toDateTime({began}, {zone or chr(39) + 'UTC' + chr(39)})"
-        return f"toDateTime64({began}, 6, 'UTC')"
+        zone = zone or "'UTC'"
+        began = {
+            "day": f"toStartOfDay({moment}, {zone})",
+            "week": f"toDateTime(toStartOfWeek({moment}, 1, {zone}), {zone})",  # a date: midnight of it in that zone
+            "month": f"toDateTime(toStartOfMonth({moment}, {zone}), {zone})",
+        }
+        return f"toDateTime64({began[unit]}, 6, 'UTC')"
 
     def quantile(self, level: str, value: str) -> str:
         return f"quantileExactInclusive({level})({value})"

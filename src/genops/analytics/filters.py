@@ -24,6 +24,7 @@ COLUMNS = (
 )
 TIME_COLUMNS = ("hour", "day", "week", "month")  # to group by only; in UTC
 _TAG = "tag:"
+_TIMES = ("since", "until")
 
 
 def check_column(column: str, *, time: bool = False) -> str:
@@ -83,12 +84,9 @@ class Filters:
     def from_dict(cls, found: Mapping[str, Any]) -> Filters:
         """Read what `to_dict` made. Raises `ConfigurationError` for what it cannot have made."""
         try:
-            since, until = (
-                datetime.fromisoformat(found[key]) if found.get(key) else None for key in ("since", "until")
-            )
-            where = tuple(
-                (str(column), None if value is None else str(value)) for column, value in found.get("where") or ()
-            )
+            since, until = (datetime.fromisoformat(found[key]) if found.get(key) else None for key in _TIMES)
+            pairs = found.get("where") or ()
+            where = tuple((str(column), None if value is None else str(value)) for column, value in pairs)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"these filters are not understood: {error}.",

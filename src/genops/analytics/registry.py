@@ -87,6 +87,7 @@ _BY_ONE = (None, _column)
 _LIMIT = (None, _count)
 _BUCKET = ("day", _one_of(*BUCKETS[1:], BUCKETS[0]))
 _ZONE = ("UTC", _zone)
+_ORDER = ("started_at", _one_of("started_at", "cost"))
 
 
 # -- what becomes of rows ----------------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ QUERIES: Mapping[str, Query] = {
         Query("unit_economics", {"by": ("customer_id", _stated_column), "limit": _LIMIT}, _per_unit),
         Query(
             "calls",
-            {"limit": (50, _count), "before": (None, _cursor), "order": ("started_at", _one_of("started_at", "cost"))},
+            {"limit": (50, _count), "before": (None, _cursor), "order": _ORDER},
         ),
         Query("call", {"call_id": (None, _stated_text)}, _one_call),
         Query("decisions_over_time", {"bucket": _BUCKET, "zone": _ZONE}),

@@ -45,7 +45,7 @@ class Replica:
         self._make_tables()
 
     def advance(self) -> int:
-        """Load what the ledger gained since last time; return how many calls. Raises `ConfigurationError` without one."""
+        """Load what the ledger gained; return how many calls. Raises `ConfigurationError` where there is no ledger."""
         with self._lock, arrivals(self.directory) as found, closing(self._connection.cursor()) as cursor:
             if self._state(cursor)[0] not in (None, found.ledger_id):
                 self._start_over(cursor)
@@ -54,7 +54,7 @@ class Replica:
             self._prune(cursor, found)
             return loaded
 
-    def query(self, name: str, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
+    def query(self, name: str, /, filters: Filters = Filters(), **parameters: Any) -> Rows:  # noqa: B008 - frozen
         """The answer to a named query. Raises `ConfigurationError` for a name or parameter that is none."""
         query = find_query(name)
         checked = query.checked(parameters)
@@ -74,9 +74,7 @@ class Replica:
 
     def _load(self, cursor: Any, found: Arrivals, table: str) -> int:
         """Load one table, batch by batch; return how many rows."""
-        read, make = (
-            (found.calls, self._rows.calls) if table == "calls" else (found.evaluations, self._rows.evaluations)
-        )
+        read, make = getattr(found, table), getattr(self._rows, table)
         loaded = 0
         after = dict(zip(("ledger", "calls", "evaluations"), self._state(cursor), strict=True))[table]
         while lines := read(after, _BATCH):
@@ -109,10 +107,9 @@ class Replica:
     # -- the tables ----------------------------------------------------------------------------------------------------
 
     def _state(self, cursor: Any) -> tuple[str | None, int, int]:
-        found: list[tuple[str | None, int, int]] = cursor.execute(
-            "SELECT ledger, calls, evaluations FROM state"
-        ).fetchall()
-        return found[0]
+        found: tuple[str | None, int, int]
+        (found,) = cursor.execute("SELECT ledger, calls, evaluations FROM state").fetchall()
+        return found
 
     def _make_tables(self) -> None:
         with closing(self._connection.cursor()) as cursor:

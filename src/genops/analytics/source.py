@@ -15,7 +15,7 @@ __all__ = ["Source", "open_source"]
 class Source(Protocol):
     """Answers named queries: a replica, a ClickHouse, a server. Money is Decimal, times are aware UTC."""
 
-    def query(self, name: str, filters: Filters = ..., **parameters: Any) -> Rows:
+    def query(self, name: str, /, filters: Filters = ..., **parameters: Any) -> Rows:
         """The rows of a query of `genops.analytics.registry`. Raises `ConfigurationError` for what it does not know."""
 
     def close(self) -> None:

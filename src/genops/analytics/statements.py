@@ -190,7 +190,8 @@ class _Writer:
     def _bucket(self, moment: str = "c.started_at") -> str:
         bucket, zone = self.parameters.get("bucket", "day"), self.parameters.get("zone", "UTC")
         assert bucket in BUCKETS  # checked by the registry
-        return self.dialect.bucket(bucket, moment, None if zone == "UTC" else self._bind("zone", zone))
+        utc = zone == "UTC" or bucket == "hour"
+        return self.dialect.bucket(bucket, moment, None if utc else self._bind("zone", zone))
 
     def _quantile(self, level: str, column: str) -> str:
         return self.dialect.quantile(level, f"c.{column}")

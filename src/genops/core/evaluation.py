@@ -54,7 +54,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Evaluation:
-        """Read what `to_json` wrote. Raises `ValueError` for a later schema, `KeyError` or `TypeError` for anything else."""
+        """Read what `to_json` wrote. Raises `ValueError` for a later schema, `KeyError` or `TypeError` for the rest."""
         if found.get("schema_version", 0) > EVALUATION_SCHEMA_VERSION:
             raise ValueError(
                 f"evaluation of schema {found['schema_version']}; this version reads {EVALUATION_SCHEMA_VERSION}"

@@ -45,7 +45,8 @@ CREATE TABLE calls (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL UNIQUE, started_at TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE evaluations (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, evaluation_id TEXT NOT NULL UNIQUE, evaluated_at TEXT NOT NULL, body TEXT NOT NULL
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, evaluation_id TEXT NOT NULL UNIQUE, evaluated_at TEXT NOT NULL,
+    body TEXT NOT NULL
 );
 CREATE TABLE prunes (before TEXT NOT NULL, call_seq INTEGER NOT NULL, evaluation_seq INTEGER NOT NULL);
 CREATE TABLE identity (id TEXT NOT NULL);
@@ -73,7 +74,8 @@ _INSERT_ALL = {
     """,
     EVALUATIONS: """
         INSERT INTO evaluations (evaluation_id, evaluated_at, body)
-        SELECT json_extract(value, '$.evaluation_id'), json_extract(value, '$.evaluated_at'), value FROM json_each(?) WHERE true
+        SELECT json_extract(value, '$.evaluation_id'), json_extract(value, '$.evaluated_at'), value
+        FROM json_each(?) WHERE true
         ON CONFLICT (evaluation_id) DO NOTHING
     """,
 }

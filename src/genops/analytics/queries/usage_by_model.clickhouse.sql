@@ -2,11 +2,11 @@ SELECT
     {{columns}}
     c.provider AS provider,
     c.model AS model,
-    c.usage.keys AS meter,
-    sum(c.usage.values) AS quantity,
+    used AS meter,
+    sum(amount) AS quantity,
     count(*) AS calls
 FROM {{calls}}
-ARRAY JOIN c.usage
+ARRAY JOIN mapKeys(c.usage) AS used, mapValues(c.usage) AS amount
 WHERE {{where}}
-{{group c.provider c.model meter}}
+{{group c.provider c.model used}}
 ORDER BY provider, model NULLS LAST, meter{{order}}
