@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOON, Server, entry, evaluation, rows_of, varied, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import NOON, Server, entry, evaluation, rows_of, varied, write
 from genops.analytics import Filters, Replica
 from genops.analytics.registry import QUERIES
 from genops.core.ledger import LedgerEntry, Outcome
@@ -117,7 +117,7 @@ def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
                 team=draw(TEXT),
                 customer_id=draw(TEXT),
                 trace_id=draw(st.none() | st.sampled_from(("0" * 31 + "1", "0" * 31 + "2"))),
-                tags={key: "x" for key in draw(st.sets(st.sampled_from(HOSTILE), max_size=2))},
+                tags=dict.fromkeys(draw(st.sets(st.sampled_from(HOSTILE), max_size=2)), "x"),
                 cost=cost,
                 cost_status="unpriced" if cost is None else "priced",
                 list_cost=draw(MONEY),

@@ -1,7 +1,7 @@
 """Anomalies: days that cost what such days do not cost, and what the change is made of.
 
-A day is held against the median of the days before it, in units of their median absolute deviation, which a few wild
-days do not move. The change is taken apart exactly: the parts add up to it.
+A day is held against the median of the days before it, in units of their median absolute deviation, neither of which
+a few wild days move. The change is taken apart exactly: the parts add up to it.
 
     volume   more or fewer calls, at the old mix, rate and price
     mix      calls that moved between models
@@ -27,7 +27,7 @@ THRESHOLD = Decimal("3.5")
 LEAST_DAYS = 7  # of a baseline
 _SAME_WEEKDAYS = 4  # from so many on, a day is held against its own weekday only
 _TO_SIGMA = Decimal("0.6745")
-_FLOOR = Decimal("0.02")  # of the median: days that are all alike have no deviation, and a cent is no anomaly
+_FLOOR = Decimal("0.02")  # of the median: days that are all alike have no deviation, and a cent more is no anomaly
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _PLACES = Decimal("0.000000000001")
 _ZERO = Decimal(0)
@@ -105,7 +105,7 @@ def _judge(segment: str | None, spent: Days, day: date, window: int, limits: tup
         return None
     alike = [each for each in before if each.weekday() == day.weekday()]
     held_against = alike if len(alike) >= _SAME_WEEKDAYS else before
-    usual, score = _score(_cost(spent, day), [_cost(spent, each) for each in held_against])
+    usual, score = _score(_cost(spent, day), {each: _cost(spent, each) for each in before}, held_against)
     baseline = _average(spent, held_against)
     change = decompose(baseline, spent.get(day, {}))
     threshold, least = limits
@@ -131,11 +131,31 @@ def _cost(spent: Days, day: date) -> Decimal:
     return sum((model.cost for model in spent.get(day, {}).values()), _ZERO)
 
 
-def _score(cost: Decimal, others: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
-    middle = median(others)
-    deviation = median(abs(other - middle) for other in others) / _TO_SIGMA
+def _score(cost: Decimal, costs: Mapping[date, Decimal], held_against: Sequence[date]) -> tuple[Decimal, Decimal]:
+    """The median of the days a day is held against, and how many deviations it is away from it.
+
+    Four days say too little of how much such days vary: that comes from all days before, each in units of the median
+    of its own kind. The median of n days is uncertain itself, which makes the deviation wider.
+    """
+    middle = median(costs[day] for day in held_against)
+    if len(held_against) == len(costs):
+        deviation = median(abs(each - middle) for each in costs.values())
+    else:
+        deviation = middle * _relative_deviation(costs)
+    count = len(held_against)
+    deviation = deviation / _TO_SIGMA * Decimal(1 + 1 / count).sqrt() * Decimal(1 + 1.57 / count).sqrt()
     deviation = max(deviation, middle * _FLOOR, _PLACES)
     return middle, round((cost - middle) / deviation, 2)
+
+
+def _relative_deviation(costs: Mapping[date, Decimal]) -> Decimal:
+    """The median absolute deviation of days from the median of their weekday, in units of it."""
+    by_weekday: dict[int, list[Decimal]] = {}
+    for day, cost in costs.items():
+        by_weekday.setdefault(day.weekday(), []).append(cost)
+    medians = {weekday: median(found) for weekday, found in by_weekday.items()}
+    ratios = [abs(cost / medians[day.weekday()] - 1) for day, cost in costs.items() if medians[day.weekday()]]
+    return median(ratios) if ratios else _ZERO
 
 
 Amounts = Mapping[str, tuple[Fraction, Fraction, Fraction]]  # model -> calls, tokens, cost

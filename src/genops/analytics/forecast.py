@@ -124,7 +124,7 @@ def _weekday_weights(series: Sequence[tuple[date, Decimal]]) -> list[float]:
     if not any(shares.values()):
         return even
     # A week counts a little as if it were even: two weeks are few to learn seven weights from.
-    weights = [(sum(found) + 0.5) / (len(found) + 0.5) for _, found in sorted(shares.items())]
+    weights = [(sum(found) + 0.2) / (len(found) + 0.2) for _, found in sorted(shares.items())]
     mean = fmean(weights)
     return [weight / mean for weight in weights]
 
