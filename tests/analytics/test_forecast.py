@@ -53,6 +53,16 @@ def test_weekends_are_foretold_as_weekends() -> None:
         assert float(day.expected) == pytest.approx(100 * weight, rel=0.05)
 
 
+def test_one_wild_day_is_not_the_future() -> None:
+    """Ten times the usual cost yesterday widens the interval and hardly moves what is expected."""
+    amounts = _seasonal(28, 7)
+    usual = forecast(_series(amounts), 14).total
+    wild = forecast(_series([*amounts[:-1], amounts[-1] * 10]), 14).total
+
+    assert float(wild.expected) == pytest.approx(float(usual.expected), rel=0.25)
+    assert wild.high - wild.low > 2 * (usual.high - usual.low)
+
+
 def test_a_level_that_rises_is_followed() -> None:
     """Costs that double over the past are not foretold at their average."""
     amounts = _seasonal(56, 3, noise=0.02, growth=0.02)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import sqrt
-from statistics import NormalDist, fmean
+from statistics import NormalDist, fmean, median
 
 from genops.core.errors import ConfigurationError
 
@@ -123,8 +123,9 @@ def _weekday_weights(series: Sequence[tuple[date, Decimal]]) -> list[float]:
             shares[day.weekday()].append(float(amount) / mean)
     if not any(shares.values()):
         return even
-    # A week counts a little as if it were even: two weeks are few to learn seven weights from.
-    weights = [(sum(found) + 0.2) / (len(found) + 0.2) for _, found in sorted(shares.items())]
+    # The median, so that one wild day is not the custom of its weekday; a little as if the week were even, because two
+    # weeks are few to learn seven weights from.
+    weights = [(median(found or [1.0]) * len(found) + 0.2) / (len(found) + 0.2) for _, found in sorted(shares.items())]
     mean = fmean(weights)
     return [weight / mean for weight in weights]
 
@@ -132,18 +133,35 @@ def _weekday_weights(series: Sequence[tuple[date, Decimal]]) -> list[float]:
 def _best_level(values: Sequence[float], factors: Sequence[float]) -> tuple[float, float, float]:
     """The pace that foretells the past best, the level it ends at, and the standard error one day ahead."""
     best: tuple[float, float, float] | None = None
+    most = _largest_step(values, factors)
     for pace in _PACES:
-        level = fmean(values[:_WEEK])
+        level = median(_plain(values[:_WEEK], factors))
         squares = 0.0
         for value, factor in zip(values, factors, strict=True):
             miss = value - level * factor
             squares += miss * miss
-            level = max(0.0, level + pace * miss / factor) if factor > 0 else level
+            step = miss / factor if factor > 0 else 0.0
+            level = max(0.0, level + pace * max(-most, min(most, step)))
         error = sqrt(squares / max(1, len(values) - 2))
         if best is None or error < best[2]:
             best = (pace, level, error)
     assert best is not None  # there are paces
     return best
+
+
+def _plain(values: Sequence[float], factors: Sequence[float]) -> list[float]:
+    """The days without what their weekday makes of them."""
+    return [value / factor for value, factor in zip(values, factors, strict=False) if factor > 0] or [0.0]
+
+
+def _largest_step(values: Sequence[float], factors: Sequence[float]) -> float:
+    """How far off a day may count as being, so that a wild one does not move the level by all of it.
+
+    Four deviations of what days differ by as a rule, but a tenth of a usual day at least.
+    """
+    plain = _plain(values, factors)
+    steps = [abs(after - before) for before, after in zip(plain, plain[1:], strict=False)] or [0.0]
+    return max(4 * 1.4826 / sqrt(2) * median(steps), median(plain) / 10) or float("inf")
 
 
 def _spreads(coming: Sequence[float], pace: float, error: float) -> tuple[list[float], list[float]]:

@@ -150,8 +150,9 @@ def _print_budgets(uses: list[tuple[BudgetUse, Forecast | None, Exhaustion | Non
     for use, _, reached in uses:
         group = ", ".join(f"{name}={value or '(none)'}" for name, value in use.group.items())
         named = f"{use.budget.name} ({group})" if group else use.budget.name
+        over = "used up" if use.spent >= use.budget.limit else _when(reached)
         console.print(
-            f"{named}: {_cents(use.spent)} of {_cents(use.budget.limit)} USD; {_when(reached)}",
+            f"{named}: {_cents(use.spent)} of {_cents(use.budget.limit)} USD; {over}",
             markup=False,
             soft_wrap=True,
         )
