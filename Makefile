@@ -16,7 +16,7 @@ setup: .venv/.installed ## The virtual environment with everything
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found.  fix: install python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "no virtual environment could be made.  fix: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,providers]' --group dev --group data --group processes
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,providers]' --group dev --group data --group processes --group analytics
 	@touch $@
 
 demo: setup ## A governed application on real SDKs against replayed traffic

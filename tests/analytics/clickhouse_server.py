@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         try:
             found = self._run(given, body, is_insert)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the engine's words are the answer
             return self._answer(
                 500, str(error).encode(), code=str(error).partition("Code: ")[2].partition(".")[0] or "1000"
             )
@@ -118,6 +118,6 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_address[1], flush=True)
+    print(server.server_address[1], flush=True)  # noqa: T201
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # ends with its parent
     server.serve_forever()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.analytics.ledgers import NOON, Server, entry, evaluation, rows_of, varied, write
 
 from conftest import NOON, Server, entry, evaluation, rows_of, varied, write
 from genops.analytics import Filters, Replica

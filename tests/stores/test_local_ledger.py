@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,8 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.stores import LedgerReader, open_ledger
+from genops.stores.arrivals import arrivals
 from genops.stores.sqlite import prune
 
 WRITER = """
@@ -192,3 +196,121 @@ def test_retention_deletes_what_is_older(tmp_path: Path) -> None:
 
     assert prune(tmp_path, 30) == 1
     assert ["new"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+
+
+# -- numbers and evaluations -------------------------------------------------------------------------------------------
+
+VERSION_0 = """
+CREATE TABLE entries (call_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX entries_by_time ON entries (started_at);
+CREATE TABLE journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+def _row(call_id: str, **more: object) -> tuple[str, str, str]:
+    entry = _entry(call_id, **more)
+    return entry.call_id, entry.to_dict()["started_at"], entry.to_json().decode()
+
+
+def _numbered(directory: Path, after: int = 0) -> list[tuple[int, str]]:
+    with arrivals(directory) as found:
+        return [(number, json.loads(body)["call_id"]) for number, body in found.calls(after, 1000)]
+
+
+def test_late_entry_has_a_number_above_all_before(tmp_path: Path) -> None:
+    """Who has read up to a number finds an entry above it that started before all others."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(_entry("02"))
+    ledger.append(_entry("03"))
+    ledger.flush()
+    last = _numbered(tmp_path)[-1][0]
+    ledger.append(_entry("01", started_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    ledger.append(_entry("02"))
+    ledger.close()
+
+    assert ["01"] == [call_id for _, call_id in _numbered(tmp_path, last)]
+
+
+def test_number_is_never_given_twice(tmp_path: Path) -> None:
+    """Not even when the last entries have been deleted."""
+    ledger = open_ledger(tmp_path)
+    ledger.append(_entry("old", started_at=datetime.now(UTC) - timedelta(days=40)))
+    ledger.flush()
+    last = _numbered(tmp_path)[-1][0]
+    prune(tmp_path, 30)
+    ledger.append(_entry("new", started_at=datetime.now(UTC)))
+    ledger.close()
+
+    assert [(last + 1, "new")] == _numbered(tmp_path)
+
+
+def test_database_of_version_0_is_changed_in_place(tmp_path: Path) -> None:
+    """Its entries are there, numbered, oldest first, and so is what its processes go on writing to their journals."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as old:
+        old.executescript(VERSION_0)
+        rows = [_row("02"), _row("01", started_at=datetime(2026, 11, 1, tzinfo=UTC))]
+        old.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
+        old.commit()
+
+        assert ["01", "02"] == [call_id for _, call_id in _numbered(tmp_path)]
+
+        with pytest.raises(sqlite3.OperationalError):  # version 0 makes what is not there before it folds
+            old.executescript(VERSION_0.replace("TABLE", "TABLE IF NOT EXISTS").replace("INDEX", "INDEX IF NOT EXISTS"))
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "1-of-version-0.jsonl").write_text(f"{_row('03')[2]}\n{_row('02')[2]}\n")
+
+    assert ["01", "02", "03"] == [call_id for _, call_id in _numbered(tmp_path)]
+    assert {"01", "02", "03"} == {entry.call_id for entry in LedgerReader(tmp_path).entries()}
+
+
+def test_processes_that_fold_at_once_lose_no_number(tmp_path: Path) -> None:
+    """Read while four processes write and fold, by number alone, every entry shows up exactly once."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    seen: list[str] = []
+    reached = 0
+    for _ in range(15):
+        for number, call_id in _numbered(tmp_path, reached):
+            reached = number
+            seen.append(call_id)
+    for writer in writers:
+        writer.kill()
+        writer.communicate()
+    seen += [call_id for _, call_id in _numbered(tmp_path, reached)]
+
+    everything = [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+    assert sorted(everything)[: len(seen)] == sorted(seen)[: len(everything)]
+    assert len(seen) == len(set(seen))
+
+
+def test_evaluations_are_kept_once_beside_the_entries(tmp_path: Path) -> None:
+    """They survive like entries, count once per id, and are no entry to those who read entries."""
+    found = Evaluation(evaluation_id="e1", evaluated_at=datetime(2026, 11, 23, tzinfo=UTC), name="tone", score=0.5)
+    for _ in range(2):
+        ledger = open_ledger(tmp_path)
+        ledger.append_evaluation(found)
+        ledger.append(_entry())
+        ledger.close()
+
+    assert ["01"] == [entry.call_id for entry in LedgerReader(tmp_path).entries()]
+    with arrivals(tmp_path) as ledger_rows:
+        assert [found] == [Evaluation.from_dict(json.loads(body)) for _, body in ledger_rows.evaluations(0, 10)]
+
+
+def test_retention_deletes_evaluations_too_and_says_what_is_gone(tmp_path: Path) -> None:
+    """Who keeps a copy learns up to which number and moment."""
+    ledger = open_ledger(tmp_path)
+    old = datetime.now(UTC) - timedelta(days=40)
+    ledger.append_evaluation(Evaluation(evaluation_id="e1", evaluated_at=old, name="tone"))
+    ledger.append(_entry("old", started_at=old))
+    ledger.close()
+    prune(tmp_path, 30)
+
+    with arrivals(tmp_path) as found:
+        assert [] == found.evaluations(0, 10)
+        assert [(1, 1)] == [(each.call_seq, each.evaluation_seq) for each in found.prunes()]

@@ -17,7 +17,6 @@ from genops.analytics.filters import Filters
 from genops.analytics.optional import duckdb
 from genops.analytics.registry import Rows, find_query
 from genops.analytics.rows import CALLS, EVALUATIONS, RowMaker
-from genops.analytics.savings import Savings
 from genops.analytics.statements import render
 from genops.core.errors import ConfigurationError
 from genops.core.pricing import PriceBook
@@ -41,7 +40,7 @@ class Replica:
         self._path = path
         self._lock = threading.Lock()
         self._connection = _open(path)
-        self._rows = RowMaker(Savings(book))
+        self._rows = RowMaker(book)
         self._make_tables()
 
     def advance(self) -> int:
@@ -67,29 +66,26 @@ class Replica:
     def close(self) -> None:
         """Let go of the engine and of the file."""
         with self._lock:
-            self._rows.close()
             self._connection.close()
 
     # -- loading -------------------------------------------------------------------------------------------------------
 
     def _load(self, cursor: Any, found: Arrivals, table: str) -> int:
         """Load one table, batch by batch; return how many rows."""
-        read, make = getattr(found, table), getattr(self._rows, table)
+        read = getattr(found, table)
         loaded = 0
         after = dict(zip(("ledger", "calls", "evaluations"), self._state(cursor), strict=True))[table]
         while lines := read(after, _BATCH):
             after = lines[-1][0]
-            cursor.register("batch", make(lines))
+            rows = self._rows.take(cursor, table, lines)
             cursor.execute("BEGIN")
             try:
-                cursor.execute(f"INSERT INTO {table} SELECT * FROM batch")
+                cursor.execute(f"INSERT INTO {table} {rows}")
                 cursor.execute(f"UPDATE state SET ledger = ?, {table} = ?", (found.ledger_id, after))
                 cursor.execute("COMMIT")
             except BaseException:
                 cursor.execute("ROLLBACK")
                 raise
-            finally:
-                cursor.unregister("batch")
             loaded += len(lines)
         return loaded
 

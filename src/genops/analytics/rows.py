@@ -13,6 +13,7 @@ from typing import Any
 
 from genops.analytics.optional import duckdb, pyarrow
 from genops.analytics.savings import CACHE_METERS, SAVINGS, STANDARD_TIERS, Savings, SavingsRow
+from genops.core.pricing import PriceBook
 from genops.core.usage import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["CALLS", "EVALUATIONS", "RowMaker"]
@@ -143,36 +144,30 @@ _TAKE_EVALUATIONS = _select(_EVALUATION)
 
 
 class RowMaker:
-    """Turns numbered JSON lines into Arrow tables, with the columns of `CALLS` or `EVALUATIONS`."""
+    """Turns numbered JSON lines into rows with the columns of `CALLS` or `EVALUATIONS`, in the engine of a cursor."""
 
-    def __init__(self, savings: Savings | None = None) -> None:
-        self._savings = savings if savings is not None else Savings()
-        self._connection = duckdb().connect()
+    def __init__(self, book: PriceBook | None = None) -> None:
+        self._savings = Savings(book)
 
-    def calls(self, lines: Iterable[tuple[int, str]]) -> Any:
-        """An Arrow table of the calls whose entries these are."""
-        with closing(self._connection.cursor()) as cursor:
-            cursor.register("made", _take(cursor, _TAKE_CALLS, lines))
-            rows = map(SavingsRow._make, cursor.execute(_MAY_SAVE).fetchall())
-            cursor.register("saved", _saved(self._savings.of(rows)))
-            return cursor.sql(_ADD_SAVINGS).to_arrow_table()  # execute() warns of a copy from DuckDB 2.0 on
+    def take(self, cursor: Any, table: str, lines: Iterable[tuple[int, str]]) -> str:
+        """Take lines apart; return the statement that gives their rows, until the cursor is used for the next ones."""
+        arrow = pyarrow()
+        numbers, bodies = zip(*lines, strict=True)
+        batch = arrow.table({"seq": arrow.array(numbers, arrow.int64()), "body": arrow.array(bodies, arrow.string())})
+        cursor.register("batch", batch)
+        statement = _TAKE_CALLS if table == "calls" else _TAKE_EVALUATIONS
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE made AS {statement}")
+        cursor.unregister("batch")
+        if table != "calls":
+            return "SELECT * FROM made ORDER BY seq"
+        rows = map(SavingsRow._make, cursor.execute(_MAY_SAVE).fetchall())
+        cursor.register("saved", _saved(self._savings.of(rows)))
+        return _ADD_SAVINGS
 
-    def evaluations(self, lines: Iterable[tuple[int, str]]) -> Any:
-        """An Arrow table of the evaluations."""
-        with closing(self._connection.cursor()) as cursor:
-            return _take(cursor, _TAKE_EVALUATIONS, lines)
-
-    def close(self) -> None:
-        """Let go of the engine."""
-        self._connection.close()
-
-
-def _take(cursor: Any, statement: str, lines: Iterable[tuple[int, str]]) -> Any:
-    arrow = pyarrow()
-    numbers, bodies = zip(*lines, strict=True)
-    batch = arrow.table({"seq": arrow.array(numbers, arrow.int64()), "body": arrow.array(bodies, arrow.string())})
-    cursor.register("batch", batch)
-    return cursor.sql(statement).to_arrow_table()
+    def arrow(self, table: str, lines: Iterable[tuple[int, str]]) -> Any:
+        """The rows as an Arrow table."""
+        with closing(duckdb().connect()) as engine:
+            return engine.sql(self.take(engine, table, lines)).to_arrow_table()  # execute() warns of a copy from 2.0 on
 
 
 def _saved(amounts: list[tuple[int, Decimal, Decimal, Decimal]]) -> Any:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
+from genops.core._price_rows import Meter
 from genops.core.pricing import ListPrices, PriceBook, PriceQuery
 from genops.core.usage import INPUT_METERS, OUTPUT_METERS
 
@@ -51,7 +52,7 @@ class Savings:
 
     def __init__(self, book: PriceBook | None = None) -> None:
         self._book = book if book is not None else PriceBook.default()
-        self._known: dict[tuple[Any, ...], ListPrices] = {}
+        self._known: dict[tuple[Any, ...], _Prices] = {}
 
     def of(self, rows: Iterable[SavingsRow]) -> list[tuple[int, Decimal, Decimal, Decimal]]:
         """`seq` and the amounts of `SAVINGS` for each row, in USD, exact to 12 places; negative where it cost more."""
@@ -61,18 +62,20 @@ class Savings:
         standard = self._prices(row, None)
         if standard.reason is not None:
             return _ZERO, _ZERO, _ZERO
-        listed = _amount(row.usage, standard)
-        cache = _ZERO
-        if not CACHE_METERS.keys().isdisjoint(row.usage):
-            cache = _rounded(_EXACT.subtract(_amount(_uncached(row.usage), standard), listed))
+        usage, cache = row.usage, _ZERO
+        if not CACHE_METERS.keys().isdisjoint(usage):
+            uncached, cached = _swapped(usage) if standard.flat else (_uncached(usage), usage)
+            cache = _rounded(_EXACT.subtract(_amount(uncached, standard), _amount(cached, standard)))
         tier = row.service_tier
         if tier is None or tier in STANDARD_TIERS:
             return cache, _ZERO, _ZERO
         own = self._prices(row, tier)
-        saved = _rounded(_EXACT.subtract(listed, _amount(row.usage, own))) if own.reason is None else _ZERO
+        if own.reason is not None:
+            return cache, _ZERO, _ZERO
+        saved = _rounded(_EXACT.subtract(_amount(usage, standard), _amount(usage, own)))
         return (cache, saved, _ZERO) if tier == "batch" else (cache, _ZERO, saved)
 
-    def _prices(self, row: SavingsRow, tier: str | None) -> ListPrices:
+    def _prices(self, row: SavingsRow, tier: str | None) -> _Prices:
         key = (row.provider, row.request_model, row.response_model, tier, row.region)
         found = self._known.get((*key, row.started_at.date()))
         if found is None or found.within_day:
@@ -84,28 +87,55 @@ class Savings:
                 service_tier=tier,
                 region=row.region,
             )
-            found = self._book.row(query)
+            found = _Prices.of(self._book.row(query))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[*key, row.started_at.date()] = found
         return found
 
 
-def _amount(usage: Mapping[str, Decimal], prices: ListPrices) -> Decimal:
+class _Prices(NamedTuple):
+    """List prices, with that of one token of each meter worked out; `flat` where no price depends on the amount."""
+
+    meters: Mapping[str, Meter]
+    each: Mapping[str, Decimal]
+    factor: Decimal
+    reason: str | None
+    within_day: bool
+    flat: bool
+
+    @classmethod
+    def of(cls, listed: ListPrices) -> _Prices:
+        tokens = {name: meter for name, meter in listed.meters.items() if name in _TOKENS}
+        each = {
+            name: _EXACT.divide(_EXACT.multiply(meter.price, listed.factor), meter.per)
+            for name, meter in tokens.items()
+        }
+        flat = not any(meter.tiers for meter in tokens.values())
+        return cls(tokens, each, listed.factor, listed.reason, listed.within_day, flat)
+
+
+def _amount(usage: Mapping[str, Decimal], prices: _Prices) -> Decimal:
     """What the tokens cost at these prices; meters without a price are left out, on both sides of a difference."""
     amount = _ZERO
-    total_input = None
+    if prices.flat:
+        for name, quantity in usage.items():
+            if name in prices.each:
+                amount = _EXACT.fma(prices.each[name], quantity, amount)
+        return amount
+    total_input = int(sum((count for name, count in usage.items() if name in _INPUT), _ZERO))
     for name, quantity in usage.items():
-        meter = prices.meters.get(name) if name in _TOKENS else None
-        if meter is None:
-            continue
-        price = meter.price
-        if meter.tiers:
-            if total_input is None:
-                total_input = sum((count for each, count in usage.items() if each in _INPUT), _ZERO)
-            price = meter.price_at(int(total_input))
-        amount = _EXACT.add(amount, _EXACT.divide(_EXACT.multiply(price, quantity), meter.per))
-    return _EXACT.multiply(amount, prices.factor)
+        meter = prices.meters.get(name)
+        if meter is not None:
+            cost = _EXACT.divide(_EXACT.multiply(meter.price_at(total_input), quantity), meter.per)
+            amount = _EXACT.fma(cost, prices.factor, amount)
+    return amount
+
+
+def _swapped(usage: Mapping[str, Decimal]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """The cached tokens alone, as input and as what they are: where prices are flat, the rest makes no difference."""
+    cached = {name: quantity for name, quantity in usage.items() if name in CACHE_METERS}
+    return _uncached(cached), cached
 
 
 def _uncached(usage: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from genops.analytics import Filters, Source, open_source
-from genops.cli.commands.costs import condition, moment
+from genops.cli._options import condition, moment
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry

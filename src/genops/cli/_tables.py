@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from genops.core.ledger import LedgerEntry
 from genops.core.totals import Coverage, Total, coverage, totals
 
-__all__ = ["coverage_line", "money", "print_costs"]
+__all__ = ["coverage_line", "money", "print_costs", "printable"]
 
 _BAR = 24
 
@@ -20,6 +21,11 @@ def money(amount: Decimal) -> str:
     text = format(amount.normalize(), "f")
     whole, _, decimals = text.partition(".")
     return f"{whole}.{decimals:<04}" if len(decimals) < 4 else text
+
+
+def printable(text: str) -> Text:
+    """Text as it is: neither Rich's markup nor a terminal's control characters in it do anything."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 def coverage_line(found: Coverage) -> str:
@@ -36,19 +42,19 @@ def print_costs(console: Console, entries: list[LedgerEntry], by: tuple[str, ...
     """Print one table of costs and the coverage line below it."""
     rows = totals(entries, by)
     spent = sum((row.cost for row in rows), Decimal(0))
-    table = Table(title=f"Cost by {', '.join(by)}", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(title=printable(f"Cost by {', '.join(by)}"), title_justify="left", show_edge=False, pad_edge=False)
     for column in by:
-        table.add_column(column, overflow="fold")
+        table.add_column(printable(column), overflow="fold")
     for column in ("calls", "input", "output", "cost USD", "share"):
         table.add_column(column, justify="left" if column == "share" else "right", no_wrap=True)
     for row in rows[:top]:
-        table.add_row(*_cells(row, spent))
+        table.add_row(*map(printable, _cells(row, spent)))
     table.add_section()
     calls, tokens_in = sum(row.calls for row in rows), sum(row.input_tokens for row in rows)
     output = sum(row.output_tokens for row in rows)
     table.add_row("total", *[""] * (len(by) - 1), str(calls), f"{tokens_in:,}", f"{output:,}", money(spent), "")
     console.print(table)
-    console.print(coverage_line(coverage(entries)), style="dim", highlight=False, soft_wrap=True)
+    console.print(printable(coverage_line(coverage(entries))), style="dim", highlight=False, soft_wrap=True)
 
 
 def _cells(row: Total, spent: Decimal) -> list[str]:

@@ -13,7 +13,7 @@ from genops.core.errors import GenOpsError
 __all__ = ["make_app", "run"]
 
 COMMANDS = (
-    *("validate", "adapters", "costs", "budgets", "policy", "kill_switch", "redaction", "prices"),
+    *("validate", "adapters", "costs", "report", "ship", "budgets", "policy", "kill_switch", "redaction", "prices"),
     *("export", "statement", "reconcile", "forecast", "anomalies", "whatif", "recommend"),
     *("conformance", "demo", "launch", "version"),
 )

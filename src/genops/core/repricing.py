@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 
 from genops.core.cost import Cost, CostStatus, PriceLine
 from genops.core.ledger import LedgerEntry, Outcome
@@ -117,18 +117,22 @@ def _line(
     line: PriceLine, listed: Mapping[str, PriceLine], discount: Decimal, used: Mapping[str, int | Decimal]
 ) -> PricedLine | None:
     """A line at both prices; None if one of them has no finite decimal, or the two bill different quantities."""
-    price = _unit_price(line)
+    price = _unit_price(line.unit_price, line.multiplier, line.per)
     found = listed.get(line.meter)
-    list_price = _unit_price(found) if found is not None else price
+    if found is None or found is line:
+        list_price = price
+    else:
+        list_price = _unit_price(found.unit_price, found.multiplier, found.per)
     if price is None or list_price is None or (found is not None and found.quantity != line.quantity):
         return None
-    return PricedLine(
-        line.meter, used.get(line.meter, line.quantity), line.quantity, list_price, EXACT.multiply(price, discount)
-    )
+    contract = price if discount == 1 else EXACT.multiply(price, discount)
+    return PricedLine(line.meter, used.get(line.meter, line.quantity), line.quantity, list_price, contract)
 
 
-def _unit_price(line: PriceLine) -> Decimal | None:
-    price = EXACT.divide(EXACT.multiply(line.unit_price, line.multiplier), Decimal(line.per))
+@lru_cache(maxsize=4096)
+def _unit_price(unit_price: Decimal, multiplier: Decimal, per: int) -> Decimal | None:
+    """The price of one, for `unit_price` for `per`; None if it has no finite decimal of 18 places."""
+    price = EXACT.divide(EXACT.multiply(unit_price, multiplier), Decimal(per))
     normal = EXACT.normalize(price)
     exponent = normal.as_tuple().exponent
     return normal if isinstance(exponent, int) and exponent >= _PRICE_PLACES else None

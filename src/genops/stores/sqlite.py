@@ -52,18 +52,13 @@ CREATE TABLE prunes (before TEXT NOT NULL, call_seq INTEGER NOT NULL, evaluation
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity SELECT lower(hex(randomblob(16)))
 """
-# Version 0 kept its entries in a table of that name, without numbers. Processes that still run it find the same here.
+# Version 0 kept its entries in a table of that name, without numbers. The view keeps processes that still run it from
+# making the table anew: they cannot fold, so what they write waits in their journals for a process that can.
 _FROM_ENTRIES = "INSERT INTO calls (call_id, started_at, body) SELECT * FROM entries ORDER BY started_at, call_id"
-_AS_BEFORE = (
+_INSTEAD = (
     "DROP TABLE IF EXISTS entries",
-    "CREATE INDEX entries_by_time ON calls (started_at)",
     "CREATE VIEW entries AS SELECT call_id, started_at, body FROM calls",
-    """CREATE TRIGGER entries_insert INSTEAD OF INSERT ON entries BEGIN
-        INSERT OR IGNORE INTO calls (call_id, started_at, body) VALUES (new.call_id, new.started_at, new.body);
-    END""",
-    """CREATE TRIGGER entries_delete INSTEAD OF DELETE ON entries BEGIN
-        DELETE FROM calls WHERE call_id = old.call_id;
-    END""",
+    "CREATE INDEX calls_by_time ON calls (started_at)",
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 _INSERT_ALL = {
@@ -116,7 +111,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA user_version").fetchone()[0] >= _SCHEMA_VERSION:
             return  # another process was quicker
         known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'entries'").fetchone()
-        for statement in (*_SCHEMA.split(";\n"), *((_FROM_ENTRIES,) if known else ()), *_AS_BEFORE):
+        for statement in (*_SCHEMA.split(";\n"), *((_FROM_ENTRIES,) if known else ()), *_INSTEAD):
             connection.execute(statement)
 
 

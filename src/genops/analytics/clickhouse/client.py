@@ -64,7 +64,7 @@ def statements_of(name: str) -> list[str]:
 
 
 def migrate(client: Any) -> list[int]:
-    """Bring the tables up to date; return the versions that were applied. Running it again, or twice at once, is safe."""
+    """Bring the tables up to date; return the versions applied. Running it again, or twice at once, is safe."""
     client.command(_MIGRATIONS)
     known = {row[0] for row in client.query("SELECT version FROM genops_migrations").result_rows}
     files = sorted(each.name for each in resources.files(__package__ or "").iterdir() if each.name.endswith(".sql"))

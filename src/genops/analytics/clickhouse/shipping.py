@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from genops.analytics.optional import clickhouse_connect
 from genops.analytics.rows import RowMaker
-from genops.analytics.savings import Savings
 from genops.core.errors import ConfigurationError
 from genops.core.pricing import PriceBook
 from genops.stores.arrivals import Arrivals, arrivals
@@ -53,32 +52,29 @@ def ship(
     Raises `ConfigurationError` where there is no ledger, and when ClickHouse refuses or stays away: what has arrived
     is written down, and the next run goes on from there.
     """
-    rows = RowMaker(Savings(book))
-    try:
-        with arrivals(directory) as found:
-            reached = client.query(_REACHED, parameters={"ledger": found.ledger_id}).result_rows[0]
-            sender = _Sender(client, found, batch, sleep)
-            calls, evaluations = reached
-            sent, last = sender.send("calls", calls, rows.calls, {"evaluations": evaluations})
-            judged, _ = sender.send("evaluations", evaluations, rows.evaluations, {"calls": last})
-            return Shipped(sent, judged)
-    finally:
-        rows.close()
+    with arrivals(directory) as found:
+        calls, evaluations = client.query(_REACHED, parameters={"ledger": found.ledger_id}).result_rows[0]
+        sender = _Sender(client, found, RowMaker(book), batch, sleep)
+        sent, last = sender.send("calls", calls, {"evaluations": evaluations})
+        judged, _ = sender.send("evaluations", evaluations, {"calls": last})
+        return Shipped(sent, judged)
 
 
 class _Sender:
-    def __init__(self, client: Any, found: Arrivals, batch: int, sleep: Callable[[float], object]) -> None:
-        self._client, self._found, self._batch, self._sleep = client, found, batch, sleep
+    def __init__(
+        self, client: Any, found: Arrivals, rows: RowMaker, batch: int, sleep: Callable[[float], object]
+    ) -> None:
+        self._client, self._found, self._rows, self._batch, self._sleep = client, found, rows, batch, sleep
         self._errors = clickhouse_connect().driver.exceptions
 
-    def send(self, table: str, after: int, make: Callable[[Any], Any], beside: dict[str, int]) -> tuple[int, int]:
+    def send(self, table: str, after: int, beside: dict[str, int]) -> tuple[int, int]:
         """Send one table from a number on; return how many rows, and the number that was reached."""
         read = getattr(self._found, table)
         sent = 0
         while lines := read(after, self._batch - after % self._batch):
             first, after = after, lines[-1][0]
             token = f"{self._found.ledger_id}:{table}:{first}-{after}"
-            self._try(partial(self._insert, table, make(lines), token))
+            self._try(partial(self._insert, table, self._rows.arrow(table, lines), token))
             self._try(partial(self._note, {table: after} | beside))
             sent += len(lines)
         return sent, after

@@ -14,8 +14,8 @@ from genops.analytics import Source
 from genops.analytics.anomalies import LEAST_DAYS, PARTS, THRESHOLD, Anomaly, ModelDay, find_anomalies
 from genops.analytics.budget_series import as_date
 from genops.cli._ledger_options import AsJson, Ledger, Where, asked, ledger_source
+from genops.cli._options import moment
 from genops.cli._tables import money
-from genops.cli.commands.costs import moment
 from genops.core.errors import ConfigurationError
 
 __all__ = ["register"]

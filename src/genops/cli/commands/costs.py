@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,20 +12,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from genops.cli._options import columns_of, condition, moment
 from genops.cli._tables import money, print_costs
 from genops.config import settings
-from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 from genops.core.totals import coverage, totals, value_of
 from genops.stores import LedgerReader
 
-__all__ = ["condition", "moment", "register"]
+__all__ = ["register"]
 
 _EPILOG = (
     "Examples: genops costs --by team,model --since 7d. genops costs --by customer_id --where team=search --format csv"
 )
-_AGO = re.compile(r"(\d+)([dhm])$")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 class Format(StrEnum):
@@ -53,7 +49,7 @@ def costs(
     top: Annotated[int | None, typer.Option(help="Only the dearest N rows.", min=1)] = None,
 ) -> None:
     """Print exact costs by team, customer, model or any other column."""
-    columns = tuple(column.strip() for column in by.split(",") if column.strip())
+    columns = columns_of(by)
     reader = LedgerReader(ledger or settings.load({}).ledger.dir)
     conditions = [condition(text) for text in where or []]
     entries = [
@@ -93,25 +89,3 @@ def _rows(entries: list[LedgerEntry], columns: tuple[str, ...], top: int | None)
         }
         for total in totals(entries, columns)[:top]
     ]
-
-
-def condition(text: str) -> tuple[str, str]:
-    """A column and the value it must have. Raises `ConfigurationError` for text that is no condition."""
-    column, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigurationError(f"--where {text!r} is no condition.", fix="--where team=search")
-    return column.strip(), value.strip()
-
-
-def moment(option: str, text: str | None) -> datetime | None:
-    """The time that an option gives: a date, or how long ago. Raises `ConfigurationError` for anything else."""
-    if text is None:
-        return None
-    ago = _AGO.match(text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"{option} {text!r} is no time.", fix=f"{option} 7d, or {option} 2026-11-01") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -17,8 +17,8 @@ from genops.analytics import Source
 from genops.analytics.budget_series import BudgetUse, as_date, budget_use
 from genops.analytics.forecast import LEAST_DAYS, Exhaustion, Forecast, exhaustion, filled, forecast
 from genops.cli._ledger_options import AsJson, Ledger, Where, asked, ledger_source
+from genops.cli._options import moment
 from genops.cli._tables import money
-from genops.cli.commands.costs import moment
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 
