@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from tests.analytics.conftest import entry
+from tests.analytics.ledgers import entry
 
 from genops.core.cost import Cost
 from genops.core.ledger import LedgerEntry

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.analytics.ledgers import NOON, Server, entry, evaluation, rows_of, varied, write
 
-from conftest import NOON, Server, entry, evaluation, rows_of, varied, write
 from genops.analytics import Filters, Replica
 from genops.analytics.registry import QUERIES
 from genops.core.ledger import LedgerEntry, Outcome

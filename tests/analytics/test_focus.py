@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analytics.conftest import entry
+from tests.analytics.ledgers import entry
 from tests.analytics.priced import NOON, priced
 
 from genops.analytics.focus import FocusExport, FocusPeriod

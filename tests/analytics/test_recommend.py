@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.analytics.conftest import evaluation, write
+from tests.analytics.ledgers import evaluation, write
 from tests.analytics.priced import BOOK, NOON, priced
 
 from genops.analytics import Filters, open_source

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.analytics.conftest import entry, write
+from tests.analytics.ledgers import entry, write
 from tests.analytics.priced import NOON, priced
 
 from genops.analytics import Source, open_source

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.analytics.conftest import write
+from tests.analytics.ledgers import write
 from tests.analytics.priced import BOOK, NOON, priced
 
 from genops.analytics import Filters, Source, open_source

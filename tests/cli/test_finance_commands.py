@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.analytics.conftest import write
+from tests.analytics.ledgers import write
 from tests.analytics.priced import priced
 
 from genops.cli import main
