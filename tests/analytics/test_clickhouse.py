@@ -225,8 +225,27 @@ def test_view_without_the_exporters_table_says_what_to_do(client: Any) -> None:
         clickhouse.make_collector_view(client)
 
 
+def test_database_without_tables_says_how_they_are_made(tmp_path: Path, clickhouse_url: str) -> None:
+    """A report from a ClickHouse that nobody has shipped to, and shipping without `migrate`."""
+    source = clickhouse.ClickHouse(clickhouse_url)
+    empty = clickhouse.connect(clickhouse_url)
+
+    for ask in (lambda: source.query("totals"), lambda: clickhouse.ship(empty, write(tmp_path, entry()))):
+        with pytest.raises(ConfigurationError, match=r"ClickHouse says: (.|\n)*fix: genops ship"):
+            ask()
+    source.close()
+    empty.close()
+
+
 @pytest.mark.parametrize(
-    "url", ["http://host", "clickhouse://", "clickhouse:/x", "clickhouse://user:secret@127.0.0.1:1/x"]
+    "url",
+    [
+        "http://host",
+        "clickhouse://",
+        "clickhouse:/x",
+        "clickhouse://host:port/x",
+        "clickhouse://user:secret@127.0.0.1:1/x",
+    ],
 )
 def test_url_that_leads_nowhere_says_so_without_its_password(url: str) -> None:
     """The scheme, the host, or nobody there."""

@@ -231,6 +231,13 @@ def test_batch_saves_half(tmp_path: Path) -> None:
     assert {"batch": Decimal("0.0025")} == savings(tmp_path, service_tier="batch", usage={"input": 2000})
 
 
+def test_model_under_a_users_own_name_saves_too(tmp_path: Path) -> None:
+    """A deployment's name is no model; the entry says which row priced it."""
+    facts = {"request_model": "our-deployment", "priced_model": "gpt-4o", "usage": {"cache_read": 1000}}
+
+    assert {"cache": Decimal("0.00125")} == savings(tmp_path, **facts)
+
+
 def test_contract_saves_what_the_list_price_is_more(tmp_path: Path) -> None:
     """Negotiated is the list price less what was paid."""
     facts = {"cost": Decimal("0.008"), "cost_source": "contract", "usage": {"input": 10}}

@@ -24,9 +24,9 @@ def duckdb() -> Any:
     return _needed("duckdb", "analytics")
 
 
-def pyarrow() -> Any:
-    """The module. Raises `ConfigurationError` where it is missing."""
-    return _needed("pyarrow", "analytics")
+def pyarrow(name: str = "pyarrow") -> Any:
+    """The module, or that part of it. Raises `ConfigurationError` where it is missing."""
+    return _needed(name, "analytics")
 
 
 def clickhouse_connect() -> Any:

@@ -55,8 +55,7 @@ def as_csv(report: Report) -> str:
 
 def write_parquet(report: Report, path: Path) -> None:
     """The rows of a report, typed: amounts are decimal(38, 12), counts are 64-bit integers."""
-    arrow = pyarrow()
-    import pyarrow.parquet as parquet
+    arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
 
     records = [_record(report, row) for row in report.rows]
     money = arrow.decimal128(38, 12)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from genops.analytics.reporting import Report, Row
+from genops.analytics.reporting import Report
 
 __all__ = ["as_html", "period_of", "words"]
 
@@ -59,7 +59,8 @@ def as_html(report: Report, coverage: str) -> str:
 def period_of(report: Report) -> str:
     """Which calls a report is about, in words."""
     filters = report.request.filters
-    first, last = filters.since or report.first_at, filters.until or report.last_at
+    until = filters.until or (report.made_at if filters.since is not None else report.last_at)
+    first, last = filters.since or report.first_at, until
     found = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC" if first and last else "no calls"
     conditions = [f"{column} = {words(value)}" for column, value in filters.where]
     return ", ".join([found, *conditions])
@@ -74,9 +75,11 @@ def words(value: Any) -> str:
     return str(value)
 
 
-def amount(value: Decimal | None) -> str:
-    """An amount with all its places; a dash where it is unknown."""
-    return "-" if value is None else format(value.normalize() + Decimal("0.00"), "f")
+def aligned(values: Sequence[Decimal | None]) -> list[str]:
+    """Amounts with all their places, and all with as many; a dash where one is unknown."""
+    exponents = [value.normalize().as_tuple().exponent for value in values if value is not None]
+    places = max((-exponent for exponent in exponents if isinstance(exponent, int)), default=2)
+    return ["-" if value is None else f"{value:,.{max(places, 2)}f}" for value in values]
 
 
 def quotient(value: Decimal | None) -> str:
@@ -91,9 +94,10 @@ def change(value: Decimal | None) -> str:
 
 def _headline(report: Report) -> str:
     total = report.total
-    figures = [("cost", f"{amount(total.cost)} {report.currency}")]
+    cost, previous = aligned([total.cost, total.previous])
+    figures = [("cost", f"{cost} {report.currency}")]
     if total.previous is not None:
-        figures += [("period before", amount(total.previous)), ("change", change(total.change))]
+        figures += [("period before", previous), ("change", change(total.change))]
     figures += [("calls", f"{total.calls:,}"), ("refused", f"{total.blocked:,}")]
     if report.overall is not None:
         figures += [(label, quotient(report.overall[name])) for name, label in _PER]
@@ -102,29 +106,32 @@ def _headline(report: Report) -> str:
 
 
 def _rows(report: Report) -> str:
-    compared = report.request.compare
-    names = [*report.request.by, "calls", "input", "output", "cost", *(["before", "change"] if compared else []), ""]
+    compared, texts = report.request.compare, len(report.request.by)
+    names = [*report.request.by, "calls", "input", "output", "cost"]
+    names += ["before", "change"] if compared else []
+    names += [*(["unpriced"] if report.total.unpriced else []), ""]
+    shown = [*report.rows, report.total]
+    costs, before = aligned([row.cost for row in shown]), aligned([row.previous for row in shown])
     most = max((row.cost for row in report.rows), default=Decimal(0))
-    lines = [[*map(words, row.key), *_figures(row, compared), _bar(row.cost, most)] for row in report.rows]
-    foot = ["total", *[""] * (len(report.request.by) - 1), *_figures(report.total, compared), ""]
-    return f"<h2>{escape('By ' + ', '.join(report.request.by))}</h2>" + _table(
-        names, lines, len(report.request.by), foot
-    )
-
-
-def _figures(row: Row, compared: bool) -> list[str]:
-    found = [f"{row.calls:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}"]
-    found.append(amount(row.cost) + (f" +{row.unpriced} unpriced" if row.unpriced else ""))
-    return found + ([amount(row.previous), change(row.change)] if compared else [])
+    lines = []
+    for row, cost, previous in zip(shown, costs, before, strict=True):
+        line = [f"{row.calls:,}", f"{row.input_tokens:,}", f"{row.output_tokens:,}"]
+        line.append("-" if row.unpriced and row.unpriced == row.calls else cost)
+        line += [previous, change(row.change)] if compared else []
+        line += [f"{row.unpriced:,}" if row.unpriced else ""] if report.total.unpriced else []
+        lines.append([*map(words, row.key), *line, _bar(row.cost, most)])
+    foot = ["total", *[""] * (texts - 1), *lines.pop()[:-1], ""]
+    return f"<h2>{escape('By ' + ', '.join(report.request.by))}</h2>" + _table(names, lines, texts, foot)
 
 
 def _over_time(report: Report) -> str:
     if not report.over_time:
         return ""
     most = max(row["cost"] for row in report.over_time)
+    costs = aligned([row["cost"] for row in report.over_time])
     lines = [
-        [words(row["bucket"]), f"{row['calls']:,}", amount(row["cost"]), _bar(row["cost"], most)]
-        for row in report.over_time
+        [words(row["bucket"]), f"{row['calls']:,}", cost, _bar(row["cost"], most)]
+        for row, cost in zip(report.over_time, costs, strict=True)
     ]
     name = f"Per {report.request.every}"
     return f"<h2>{escape(name)}</h2>" + _table(["", "calls", "cost", ""], lines, 1)
@@ -133,17 +140,18 @@ def _over_time(report: Report) -> str:
 def _units(report: Report) -> str:
     if not report.units:
         return ""
+    costs = aligned([row["cost"] for row in report.units])
     lines = [
-        [words(row["value"]), f"{row['calls']:,}", f"{row['requests']:,}", f"{row['successes']:,}", amount(row["cost"])]
+        [words(row["value"]), f"{row['calls']:,}", f"{row['requests']:,}", f"{row['successes']:,}", cost]
         + [quotient(row[name]) for name, _ in _PER]
-        for row in report.units
+        for row, cost in zip(report.units, costs, strict=True)
     ]
     names = [report.request.unit, "calls", "requests", "successes", "cost", *(label for _, label in _PER)]
     return "<h2>Unit economics</h2>" + _table(names, lines, 1)
 
 
 def _savings(report: Report) -> str:
-    lines = [[cause, amount(saved)] for cause, saved in report.savings.items()]
+    lines = list(zip(report.savings, aligned(list(report.savings.values())), strict=True))
     return "<h2>Saved, against the list price without it</h2>" + _table(["cause", report.currency], lines, 1)
 
 

@@ -135,7 +135,8 @@ _TAKE_CALLS = f"""
     FROM ({_select(_STATED)})
 """
 _MAY_SAVE = f"""
-    SELECT {", ".join(SavingsRow._fields)} FROM made
+    SELECT {", ".join(SavingsRow._fields)}
+    FROM (SELECT * REPLACE (coalesce(priced_model, request_model) AS request_model) FROM made)
     WHERE cost_status IN ('priced', 'partial', 'estimated', 'provider_reported')
         AND (service_tier NOT IN {STANDARD_TIERS} OR list_has_any(map_keys(usage), {list(CACHE_METERS)}))
 """

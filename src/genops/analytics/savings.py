@@ -35,7 +35,10 @@ _REMEMBERED = 8192
 
 
 class SavingsRow(NamedTuple):
-    """What of a call decides its savings. `started_at` is UTC without a zone, as DuckDB gives it."""
+    """What of a call decides its savings. `started_at` is UTC without a zone, as DuckDB gives it.
+
+    `request_model` is the row of the price book, where one was found: it is known here without the user's aliases.
+    """
 
     seq: int
     provider: str

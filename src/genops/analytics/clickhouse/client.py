@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,7 +16,7 @@ from genops.analytics.registry import Rows, find_query
 from genops.analytics.statements import render
 from genops.core.errors import ConfigurationError
 
-__all__ = ["ClickHouse", "connect", "migrate", "statements_of"]
+__all__ = ["ClickHouse", "connect", "explained", "migrate", "statements_of"]
 
 _SCHEMES = {"clickhouse": ("http", 8123), "clickhouses": ("https", 8443)}
 _FIX = "clickhouse://user:password@host:8123/database, or clickhouses:// for TLS"
@@ -22,6 +24,8 @@ _MIGRATIONS = """
 CREATE TABLE IF NOT EXISTS genops_migrations (version UInt32, applied_at DateTime DEFAULT now())
 ENGINE = MergeTree ORDER BY version
 """
+_UPDATE = "genops ship --to ... makes the tables and brings them up to date; it needs the right to"
+_HOST = re.compile(r"(.*@)?(\[[^]]+\]|[^:@]+)(:\d{1,5})?")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -31,7 +35,7 @@ def connect(url: str) -> Any:
     Raises `ConfigurationError` for another form of URL, and where nobody answers.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    if parts.scheme not in _SCHEMES or not parts.hostname or not _HOST.fullmatch(parts.netloc):
         raise ConfigurationError(f"{_without_password(url)!r} is no ClickHouse.", fix=f"--to {_FIX}")
     interface, port = _SCHEMES[parts.scheme]
     library = clickhouse_connect()
@@ -53,6 +57,15 @@ def connect(url: str) -> Any:
         ) from None
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """What ClickHouse says goes on as a `ConfigurationError`."""
+    try:
+        yield
+    except clickhouse_connect().driver.exceptions.Error as error:
+        raise ConfigurationError(f"ClickHouse says: {str(error).strip().splitlines()[0]}", fix=_UPDATE) from error
+
+
 def _without_password(url: str) -> str:
     return re.sub(r":[^:@/]*@", ":***@", url)
 
@@ -65,6 +78,11 @@ def statements_of(name: str) -> list[str]:
 
 def migrate(client: Any) -> list[int]:
     """Bring the tables up to date; return the versions applied. Running it again, or twice at once, is safe."""
+    with explained():
+        return _migrate(client)
+
+
+def _migrate(client: Any) -> list[int]:
     client.command(_MIGRATIONS)
     known = {row[0] for row in client.query("SELECT version FROM genops_migrations").result_rows}
     files = sorted(each.name for each in resources.files(__package__ or "").iterdir() if each.name.endswith(".sql"))
@@ -91,7 +109,8 @@ class ClickHouse:
         query = find_query(name)
         checked = query.checked(parameters)
         statement = render(name, CLICKHOUSE, filters, checked)
-        found = self._client.query(statement.sql, parameters=statement.values)
+        with explained():
+            found = self._client.query(statement.sql, parameters=statement.values)
         return query.answer(list(found.column_names), list(found.result_rows), checked)
 
     def close(self) -> None:

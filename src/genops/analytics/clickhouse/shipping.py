@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genops.analytics.clickhouse.client import explained
 from genops.analytics.optional import clickhouse_connect
 from genops.analytics.rows import RowMaker
 from genops.core.errors import ConfigurationError
@@ -53,7 +54,8 @@ def ship(
     is written down, and the next run goes on from there.
     """
     with arrivals(directory) as found:
-        calls, evaluations = client.query(_REACHED, parameters={"ledger": found.ledger_id}).result_rows[0]
+        with explained():
+            calls, evaluations = client.query(_REACHED, parameters={"ledger": found.ledger_id}).result_rows[0]
         sender = _Sender(client, found, RowMaker(book), batch, sleep)
         sent, last = sender.send("calls", calls, {"evaluations": evaluations})
         judged, _ = sender.send("evaluations", evaluations, {"calls": last})
