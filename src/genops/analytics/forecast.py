@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from math import sqrt
 from statistics import NormalDist, fmean, median
 
@@ -160,7 +161,7 @@ def _largest_step(values: Sequence[float], factors: Sequence[float]) -> float:
     Four deviations of what days differ by as a rule, but a tenth of a usual day at least.
     """
     plain = _plain(values, factors)
-    steps = [abs(after - before) for before, after in zip(plain, plain[1:], strict=False)] or [0.0]
+    steps = [abs(after - before) for before, after in pairwise(plain)] or [0.0]
     return max(4 * 1.4826 / sqrt(2) * median(steps), median(plain) / 10) or float("inf")
 
 

@@ -118,12 +118,9 @@ def _line(
 ) -> PricedLine | None:
     """A line at both prices; None if one of them has no finite decimal, or the two bill different quantities."""
     price = _unit_price(line.unit_price, line.multiplier, line.per)
-    found = listed.get(line.meter)
-    if found is None or found is line:
-        list_price = price
-    else:
-        list_price = _unit_price(found.unit_price, found.multiplier, found.per)
-    if price is None or list_price is None or (found is not None and found.quantity != line.quantity):
+    found = listed.get(line.meter, line)
+    list_price = _unit_price(found.unit_price, found.multiplier, found.per)
+    if price is None or list_price is None or found.quantity != line.quantity:
         return None
     contract = price if discount == 1 else EXACT.multiply(price, discount)
     return PricedLine(line.meter, used.get(line.meter, line.quantity), line.quantity, list_price, contract)
