@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs screenshots changelog clean
+.PHONY: help setup demo test check-focus test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs screenshots changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -45,6 +45,21 @@ test-litellm: .venv-litellm/.installed ## The conformance suite of the adapter o
 	@test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-litellm/bin/python -m pip install --quiet -e '.[cli,policy,redaction]' 'litellm>=1.60,<2' --group dev
+	@touch $@
+
+check-focus: setup .venv-focus/.installed ## A FOCUS 1.2 file of ours before the FinOps Foundation's validator
+	$(BIN)/python tools/check_focus.py
+
+# The validator holds numpy below 2 and pyarrow with it. It asks for Python 3.12 because of one line, which 3.11 cannot
+# read; numpy 1 has no wheel for 3.13.
+.venv-focus/.installed:
+	@test -x .venv-focus/bin/python || { for p in python3.12 python3.11; do \
+		$$p -c '' >/dev/null 2>&1 && exec $$p -m venv .venv-focus; done; \
+		echo "focus-validator needs Python 3.12 or 3.11, and neither was found.  fix: install python3.12"; exit 1; }
+	.venv-focus/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-focus/bin/python -m pip install --quiet --ignore-requires-python 'focus-validator==2.2.1' 'pyarrow<21'
+	sed -i "s/k.replace('\\\\\"', '\\\\\"\\\\\"')/k.replace(chr(34), chr(34) * 2)/" .venv-focus/lib/python*/site-packages/focus_validator/config_objects/focus_to_duckdb_converter.py
+	.venv-focus/bin/python -c 'import os, focus_validator; os.chdir(os.path.dirname(focus_validator.__path__[0])); import focus_validator.main'
 	@touch $@
 
 PEERS := $(foreach one,newest older crewai,.venv-peers/$(one)/.installed)
@@ -132,4 +147,4 @@ changelog: setup ## The changes of the next release, from changelog.d
 	@$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what make made
-	rm -rf .venv .venv-oldest .venv-peers .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-litellm .venv-focus dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         set_default_attributes,
     )
     from genops.core.chains import create_chain_cost_context, multi_provider_cost_tracking
+    from genops.core.choosing import choose_model
+    from genops.core.comparing import compare_provider_costs, estimate_migration_costs
+    from genops.core.comparing import compare_provider_costs as compare_costs
+    from genops.core.comparing import estimate_migration_costs as estimate_migration
     from genops.core.cost_context import FrameworkCostSummary
     from genops.core.enforcement import enforce_policy
     from genops.core.errors import (
@@ -58,11 +62,16 @@ __all__ = [
     "__version__",
     "attribution",
     "auto_instrument",
+    "choose_model",
     "clear_context",
+    "compare_costs",
+    "compare_provider_costs",
     "configure",
     "configure_otlp_exporter",
     "create_chain_cost_context",
     "enforce_policy",
+    "estimate_migration",
+    "estimate_migration_costs",
     "get_context",
     "init",
     "multi_provider_cost_tracking",
@@ -89,6 +98,8 @@ _HOMES = {
         *("attribution", "clear_context", "get_context", "propagate", "set_context", "set_default_attributes"),
     ),
     "genops.core.chains": ("create_chain_cost_context", "multi_provider_cost_tracking"),
+    "genops.core.choosing": ("choose_model",),
+    "genops.core.comparing": ("compare_provider_costs", "estimate_migration_costs"),
     "genops.core.cost_context": ("FrameworkCostSummary",),
     "genops.core.enforcement": ("enforce_policy",),
     "genops.core.errors": (
@@ -105,6 +116,8 @@ _HOMES = {
     "genops.providers._engine.validate": ("validate_setup",),
 }
 _HOME = {name: (module, name) for module, names in _HOMES.items() for name in names} | {
+    "compare_costs": ("genops.core.comparing", "compare_provider_costs"),
+    "estimate_migration": ("genops.core.comparing", "estimate_migration_costs"),
     "init": ("genops.providers._engine.setup", "auto_instrument"),
     "track_evaluation": ("genops.core.records", "record_evaluation"),
 }

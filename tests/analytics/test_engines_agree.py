@@ -38,6 +38,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "values": ({"column": "team"}, {"column": "tag:release", "limit": 1}),
     "daily": ({}, {"by": "model", "zone": "Asia/Kolkata"}),
     "usage_by_model": ({}, {"by": ("team", "day")}),
+    "reservations": ({}, {"by": ("model",)}),
     "unpriced_models": ({"limit": 1},),
     "decisions_by_rule": ({"limit": 1},),
     "decisions_over_time": ({"zone": "Europe/Berlin"}, {"bucket": "minute", "zone": "Europe/Berlin"}),

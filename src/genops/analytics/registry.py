@@ -240,6 +240,7 @@ QUERIES: Mapping[str, Query] = {
         Query("daily", {"by": _BY_ONE, "zone": _ZONE}),
         Query("usage_by_model", {"by": _BY}, _named),
         Query("prices_in_use", {}),
+        Query("reservations", {"by": _BY}, _named),
         Query("evaluations", {"bucket": _BUCKET, "name": (None, _text), "zone": _ZONE}),
         Query("attribution_coverage", {}, _by_attribute),
     )

@@ -14,6 +14,7 @@ __all__ = ["make_app", "run"]
 
 COMMANDS = (
     *("validate", "adapters", "costs", "report", "ship", "budgets", "policy", "kill_switch", "redaction", "prices"),
+    *("export", "statement", "reconcile", "forecast", "anomalies", "whatif", "recommend"),
     *("conformance", "demo", "launch", "serve", "version"),
 )
 _HELP = "Governance for AI: what was spent, for whom, and was it allowed. Start with `genops demo`."

@@ -27,7 +27,7 @@ __all__ = ["ListPrices", "PriceBook", "PriceQuery"]
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _PLACES = Decimal("0.000000000001")
-_ONE, _ZERO, _HUNDRED = Decimal(1), Decimal(0), Decimal(100)
+_ONE, _ZERO = Decimal(1), Decimal(0)
 _INPUT = frozenset(INPUT_METERS)
 _TOKENS = frozenset(INPUT_METERS + OUTPUT_METERS)
 _STANDARD = frozenset({None, "default", "standard", "auto", "on_demand", "standard_only", "scale"})
@@ -277,6 +277,10 @@ class PriceBook:
         found = self._resolve(query)
         return ListPrices(found.model, found.meters, found.reason, found.factor, found.within_day)
 
+    def discount(self, query: PriceQuery) -> Decimal:
+        """What the user's discounts leave of an amount: 1 without one, 0.85 with 15 percent."""
+        return self._resolved_for(query).discount
+
     def _resolve(self, query: PriceQuery) -> _Resolved:
         rates, provider = self._rates, query.provider
         alias = rates.alias(provider, query.request_model) or rates.alias(provider, query.response_model)
@@ -314,10 +318,7 @@ class PriceBook:
             if rate.scope.covers(provider, models, day):
                 for meter in rate.meters:
                     resolved.custom.setdefault(meter, (rate.price, rate.per))
-        for discount in self._rates.discounts:
-            if discount.scope.covers(provider, models, day):
-                resolved.discount = (_HUNDRED - discount.percent) / _HUNDRED
-                break
+        resolved.discount = self._rates.discount(provider, models, day)
 
     def _find(self, provider: str, models: Iterable[str | None]) -> tuple[Row | None, str]:
         """The row of the first model that is known: at the provider, then at those whose models it resells."""
