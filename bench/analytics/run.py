@@ -5,6 +5,7 @@
 
 Results go to results/analytics.json. The ledgers are kept in the temporary directory for the next time.
 """
+
 import json
 import platform
 import resource
@@ -64,8 +65,15 @@ def measure(rows):
                     began = time.perf_counter()
                     answer = replica.query(name, filters, **parameters)
                     taken.append((time.perf_counter() - began) * 1000)
-                row = {"query": name, "parameters": {k: v for k, v in parameters.items() if k != "call_id"}, "of": what, "rows": len(answer)}
-                found["queries"].append({**row, "median_ms": round(statistics.median(taken), 1), "min_ms": round(min(taken), 1)})
+                row = {
+                    "query": name,
+                    "parameters": {k: v for k, v in parameters.items() if k != "call_id"},
+                    "of": what,
+                    "rows": len(answer),
+                }
+                found["queries"].append(
+                    {**row, "median_ms": round(statistics.median(taken), 1), "min_ms": round(min(taken), 1)}
+                )
     replica.close()
     return found
 
@@ -76,10 +84,14 @@ if __name__ == "__main__":
         sys.exit()
     results = {"machine": f"{platform.machine()}, {platform.python_version()}", "runs": []}
     for rows in [int(word) for word in sys.argv[1:]] or [100_000]:  # each in a process of its own: memory is a peak
-        done = subprocess.run([sys.executable, __file__, "--one", str(rows)], stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", str(rows)], stdout=subprocess.PIPE, text=True, check=True
+        )
         run = json.loads(done.stdout)
         results["runs"].append(run)
         print(f"{rows:,} rows: loaded in {run['load_s']} s ({run['load_cpu_s']} s CPU), {run['memory_mib']} MiB")
         for row in run["queries"]:
-            print(f"  {row['query']:22}{row['of']:9}{row['median_ms']:9.1f} ms  {row['rows']:6} rows  {row['parameters'] or ''}")
+            print(
+                f"  {row['query']:22}{row['of']:9}{row['median_ms']:9.1f} ms  {row['rows']:6} rows  {row['parameters'] or ''}"
+            )
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")

@@ -6,6 +6,7 @@
 Ships a synthetic ledger twice, as a network that breaks would have it, then measures what a row takes on disk and how
 fast rows go in and come out, and scales that to 1,000,000,000 calls a day. Needs chdb: see [dependency-groups] analytics.
 """
+
 import shutil
 import sys
 import tempfile
@@ -48,13 +49,17 @@ def main(rows):
             for attempt in range(2):  # the second time is what a retry sends: it must add nothing
                 began = time.perf_counter()
                 settings = f"insert_deduplication_token = '{after}', max_partitions_per_insert_block = 0"
-                engine.query(f"INSERT INTO calls ({', '.join(table.column_names)}) SELECT * FROM file('{folder}/batch.arrow', 'Arrow') SETTINGS {settings}")
+                engine.query(
+                    f"INSERT INTO calls ({', '.join(table.column_names)}) SELECT * FROM file('{folder}/batch.arrow', 'Arrow') SETTINGS {settings}"
+                )
                 into_s += 0 if attempt else time.perf_counter() - began
             after = lines[-1][0]
-    stored, size = ask(engine, "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'calls'")
+    stored, size = ask(
+        engine, "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'calls'"
+    )
     replica = Replica(directory)
     replica.advance()
-    here, = replica.query("totals")
+    (here,) = replica.query("totals")
     there = ask(engine, "SELECT count(*), sum(cost) FROM calls FINAL")
     assert rows == stored == there[0], (rows, stored, there)
     assert here["cost"] == there[1]
@@ -65,11 +70,17 @@ def main(rows):
 
     per_row, mean = float(size) / rows, PER_DAY / 86_400
     print(f"{rows:,} rows, each sent twice: {stored:,} stored, {there[1]} USD on both sides")
-    print(f"a row takes {per_row:.0f} bytes; the ledger's own lines are made at {rows / made_s:,.0f} rows/s, stored at {rows / into_s:,.0f} rows/s, added up at {rows / out_s:,.0f} rows/s")
+    print(
+        f"a row takes {per_row:.0f} bytes; the ledger's own lines are made at {rows / made_s:,.0f} rows/s, stored at {rows / into_s:,.0f} rows/s, added up at {rows / out_s:,.0f} rows/s"
+    )
     print(f"1e9 calls a day: {mean:,.0f}/s, {PEAK * mean:,.0f}/s at the peak")
-    print(f"  disk          {PER_DAY * per_row / 1e9:,.0f} GB a day, {PER_DAY * per_row * 395 * COPIES / 1e12:,.0f} TB for 13 months in {COPIES} copies")
+    print(
+        f"  disk          {PER_DAY * per_row / 1e9:,.0f} GB a day, {PER_DAY * per_row * 395 * COPIES / 1e12:,.0f} TB for 13 months in {COPIES} copies"
+    )
     print(f"  inserts       {PEAK * mean / BATCH:,.1f} batches of {BATCH:,} a second at the peak")
-    print(f"  cores         {PEAK * mean / (rows / into_s) :,.1f} of this machine's pace to store the peak, {PER_DAY / (rows / out_s) / 60:,.0f} minutes to add up one day")
+    print(
+        f"  cores         {PEAK * mean / (rows / into_s):,.1f} of this machine's pace to store the peak, {PER_DAY / (rows / out_s) / 60:,.0f} minutes to add up one day"
+    )
 
 
 def write(table, path):
