@@ -140,6 +140,11 @@ def other_providers() -> dict[str, Any]:
     }
 
 
+def collector() -> dict[str, Any] | None:
+    path = RESULTS / "collector.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 def soak() -> dict[str, Any] | None:
     path = RESULTS / "soak.json"
     return json.loads(path.read_text()) if path.exists() else None
@@ -178,6 +183,7 @@ def summary() -> dict[str, Any]:
         "carries": carried(),
         "providers": other_providers(),
         "soak": soak(),
+        "collector": collector(),
         "pricing": prices(),
         "footprint": json.loads(footprint.read_text()) if footprint.exists() else None,
     }
@@ -238,6 +244,26 @@ def providers_table(found: dict[str, Any]) -> str:
     return table(
         ["added per call, µs", *(f"{provider}, {name}" for provider in names for name in ("chat", "stream"))], body
     )
+
+
+def collector_table(found: dict[str, Any]) -> str:
+    rates = found["rates"]
+    base = rates["passthrough"]
+    body = []
+    for name, kinds in rates.items():
+        line = [name]
+        for kind in ("plain", "content", "other"):
+            share = kinds[kind]["spans_per_core"] / base[kind]["spans_per_core"]
+            line.append(f"{kinds[kind]['spans_per_core']:,} ({share:.0%}, {kinds[kind]['us_per_span']:.1f} µs)")
+        body.append(line)
+    return table(
+        ["spans a second of one core", "calls, 16 attributes", "calls with 2 KB of messages", "other spans"], body
+    )
+
+
+def collector_soak_table(found: dict[str, Any]) -> str:
+    body = [[f"{each['s']:,}", f"{each['customers']:,}", f"{each['mib']:.0f}"] for each in found["soak"]]
+    return table(["after s", "distinct customers so far", "resident MiB"], body)
 
 
 def soak_table(found: dict[str, Any]) -> str:
@@ -380,6 +406,10 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         made["total"] = overhead_table(found["total"], "added_cpu_us")
     if found.get("providers"):
         made["providers"] = providers_table(found["providers"])
+    if found.get("collector") and "rates" in found["collector"]:
+        made["collector"] = collector_table(found["collector"])
+    if found.get("collector") and "soak" in found["collector"]:
+        made["collector-soak"] = collector_soak_table(found["collector"])
     if found.get("soak"):
         made["soak"] = soak_table(found["soak"])
     if found["carries"].get("verify"):
