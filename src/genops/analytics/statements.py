@@ -195,8 +195,3 @@ class _Writer:
 
     def _quantile(self, level: str, column: str) -> str:
         return self.dialect.quantile(level, f"c.{column}")
-
-    def _last(self, value: str, alias: str) -> str:
-        """The value of a group's last call."""
-        name = "arg_max" if self.dialect.name == "duckdb" else "argMax"
-        return f"{name}({value}, ({alias}.started_at, {alias}.call_id))"

@@ -1,37 +1,34 @@
 -- A request is what shares a trace; it succeeded if its last call completed and no evaluation of it failed.
-WITH judged AS (
-    SELECT
-        {{value}} AS value,
-        coalesce(c.trace_id, c.call_id) AS request,
-        c.started_at AS started_at,
-        c.call_id AS call_id,
-        c.outcome AS outcome,
-        c.cost AS cost,
-        c.call_id IN (SELECT e.call_id FROM {{evaluations}} WHERE e.passed = false AND e.call_id IS NOT NULL)
-            OR coalesce(c.trace_id, '') IN (
-                SELECT e.trace_id FROM {{evaluations}} WHERE e.passed = false AND e.trace_id IS NOT NULL
-            ) AS failed
+WITH failed AS (
+    SELECT e.trace_id AS request
+    FROM {{evaluations}}
+    WHERE e.passed = false AND e.trace_id IS NOT NULL
+    UNION ALL
+    SELECT coalesce(c.trace_id, c.call_id) AS request
     FROM {{calls}}
-    WHERE {{where}}
+    WHERE c.call_id IN (SELECT e.call_id FROM {{evaluations}} WHERE e.passed = false AND e.call_id IS NOT NULL)
 ),
 requests AS (
     SELECT
-        r.value AS value,
-        r.request AS request,
-        count(*) FILTER (WHERE r.outcome <> 'blocked') AS calls,
-        sum(r.cost) AS cost,
-        {{last r.outcome r}} AS ending,
-        count(*) FILTER (WHERE r.failed) AS failures
-    FROM judged AS r
-    GROUP BY r.value, r.request
+        {{value}} AS value,
+        coalesce(c.trace_id, c.call_id) AS request,
+        count(*) FILTER (WHERE c.outcome <> 'blocked') AS calls,
+        sum(c.cost) AS cost,
+        max(c.started_at) AS last_at,
+        max(c.started_at) FILTER (WHERE c.outcome = 'completed') AS completed_at
+    FROM {{calls}}
+    WHERE {{where}}
+    GROUP BY 1, 2
 )
 SELECT
     q.value AS value,
     sum(q.calls) AS calls,
     coalesce(sum(q.cost), 0) AS cost,
     count(*) AS requests,
-    count(*) FILTER (WHERE q.ending = 'completed' AND q.failures = 0) AS successes
+    count(*) FILTER (WHERE q.completed_at = q.last_at AND coalesce(j.failures, 0) = 0) AS successes
 FROM requests AS q
+LEFT JOIN (SELECT f.request AS request, count(*) AS failures FROM failed AS f GROUP BY f.request) AS j
+    ON q.request = j.request
 GROUP BY q.value
 ORDER BY cost DESC, calls DESC, value NULLS LAST
 {{limit}}
