@@ -86,7 +86,7 @@ def url(sample: Path) -> Iterator[str]:
     own.source.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it runs, asyncio.run() of other tests finds a running loop
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, with a profile of its own. CI never does without."""
     if not CHROMIUM.exists():
