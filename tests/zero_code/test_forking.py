@@ -14,7 +14,7 @@ def test_forked_while_threads_call(place: Place) -> None:
         """
 import signal, threading
 from asking import *
-signal.alarm(50)
+signal.alarm(110)
 ask()  # what the SDK imports late is imported: Python's own import locks do not survive a fork amid an import
 
 def work():
@@ -26,11 +26,11 @@ for thread in threads:
     thread.start()
 
 def child():
-    signal.alarm(40)
+    signal.alarm(100)
     ask()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(30)
+        signal.alarm(90)
         ask()
         os._exit(0)
     os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
