@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from genops.analytics import Replica
 from genops.config.settings import Settings
 from genops.server import ServerState, make_app
 from genops.server.access import Access, is_loopback
@@ -17,21 +19,20 @@ from genops.server.access import Access, is_loopback
 TOKEN = "a-token-of-enough-characters"
 
 
-class Nothing:
-    def query(self, name: str, filters: Any = None, **parameters: Any) -> list[dict[str, Any]]:
-        return []
-
-
 def ask(access: Access, asking: Callable[[httpx.AsyncClient], Awaitable[Any]], host: str = "localhost:4318") -> Any:
     """What a client of the application finds out."""
 
-    async def run() -> Any:
-        state = ServerState(source=Nothing(), directory=Path(), settings=Settings(), access=access)
+    async def run(directory: Path) -> Any:
+        source = Replica(directory)  # of a ledger in which nothing is
+        state = ServerState(source=source, directory=directory, settings=Settings(), access=access)
         transport = httpx.ASGITransport(make_app(state))
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
-            return await asking(client)
+            found = await asking(client)
+        source.close()
+        return found
 
-    return asyncio.run(run())
+    with tempfile.TemporaryDirectory() as directory:
+        return asyncio.run(run(Path(directory)))
 
 
 def query(**headers: str) -> Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]:
