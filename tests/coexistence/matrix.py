@@ -8,6 +8,7 @@ Every call must be one request, one ledger entry with reported usage, and one sp
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import json
 import subprocess
@@ -128,15 +129,13 @@ def table(results: list[tuple[Job, list[dict[str, Any]], list[str]]]) -> str:
 
 
 def main() -> int:
-    results, failed = [], False
+    results, failures = [], []
     with ThreadPoolExecutor(2) as pool:
         for job, found, error in pool.map(run, jobs()):
             faults = [f"{each['call']} {each['mode']}: {fault}" for each in found if (fault := fault_of(job, each))]
             if error or not found:
                 faults.append(error or "nothing came out")
-            for fault in faults:
-                print(f"{job.environment} {job.order} {'+'.join(job.peers)}: {fault}", file=sys.stderr)
-            failed = failed or bool(faults)
+            failures += [f"{job.environment} {job.order} {'+'.join(job.peers)}: {fault}" for fault in faults]
             results.append((job, found, faults))
     made = table(results)
     page = PAGE.read_text()
@@ -147,9 +146,10 @@ def main() -> int:
     if "--write" in sys.argv:
         PAGE.write_text(new)
     elif new != page:
-        print(f"{PAGE.relative_to(ROOT)} says something else.\n  fix: make coexistence-table", file=sys.stderr)
-        failed = True
-    return int(failed)
+        print(*difflib.unified_diff(page.splitlines(), new.splitlines(), "the page", "found", n=0, lineterm=""), sep="\n")
+        failures.append(f"{PAGE.relative_to(ROOT)} says something else.\n  fix: make coexistence-table")
+    print(*failures, sep="\n", file=sys.stderr)  # last, so that the end of a log shows what is wrong
+    return int(bool(failures))
 
 
 if __name__ == "__main__":
