@@ -146,7 +146,9 @@ def main() -> int:
     if "--write" in sys.argv:
         PAGE.write_text(new)
     elif new != page:
-        print(*difflib.unified_diff(page.splitlines(), new.splitlines(), "the page", "found", n=0, lineterm=""), sep="\n")
+        print(
+            *difflib.unified_diff(page.splitlines(), new.splitlines(), "the page", "found", n=0, lineterm=""), sep="\n"
+        )
         failures.append(f"{PAGE.relative_to(ROOT)} says something else.\n  fix: make coexistence-table")
     print(*failures, sep="\n", file=sys.stderr)  # last, so that the end of a log shows what is wrong
     return int(bool(failures))
