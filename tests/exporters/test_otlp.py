@@ -123,6 +123,20 @@ def test_own_providers_are_left_alone(tmp_path: Path) -> None:
     assert "the application's own OpenTelemetry providers" == done.stdout.strip()
 
 
+def test_own_provider_needs_no_hash(tmp_path: Path) -> None:
+    """Logfire's tracer provider is a dataclass that compares by value, so it cannot be a key."""
+    own = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+class Comparing(TracerProvider):
+    __hash__ = None
+trace.set_tracer_provider(Comparing())
+"""
+    done = run(tmp_path / "ledger", own + APP)
+
+    assert "the application's own OpenTelemetry providers" == done.stdout.strip(), done.stderr
+
+
 def test_missing_exporter_says_what_to_install(tmp_path: Path) -> None:
     """An endpoint without the extra is a warning once, and calls go on."""
     hide = "import sys; sys.modules['opentelemetry.exporter.otlp.proto.http.trace_exporter'] = None\n"

@@ -23,7 +23,7 @@ from genops.exporters.signing import signed_session
 __all__ = ["configure_otlp_exporter", "exporter_to", "set_up_if_absent"]
 
 _log = logging.getLogger(__name__)
-_installed: weakref.WeakKeyDictionary[Any, tuple[str | None, str]] = weakref.WeakKeyDictionary()  # by tracer provider
+_ours: tuple[weakref.ref[Any], str | None, str] | None = None  # the tracer provider set up here, for whom, to where
 _CLASSES = {
     Signal.TRACES: ("trace", "OTLPSpanExporter"),
     Signal.METRICS: ("metric", "OTLPMetricExporter"),
@@ -39,15 +39,18 @@ def set_up_if_absent(settings: Settings, redact: Callable[[Any], Any] | None = N
     instrumentations. Raises `ConfigurationError` for a backend whose variables are not set and `NotInstalled` for one
     without the `otlp` extra.
     """
+    global _ours  # a process has one tracer provider
     current = trace.get_tracer_provider()
     if not isinstance(current, trace.ProxyTracerProvider):
-        backend, where = _installed.get(current, (None, "the application's own OpenTelemetry providers"))
+        backend, where = None, "the application's own OpenTelemetry providers"
+        if _ours is not None and _ours[0]() is current:  # by identity: Logfire's provider has no hash
+            _, backend, where = _ours
         if settings.backend not in (None, backend):
             _log.warning("backend %s is not set up: this process exports already, to %s", settings.backend, where)
         return where
     exporting_to = _set_up(settings, redact)
     if exporting_to is not None:
-        _installed[trace.get_tracer_provider()] = (settings.backend, exporting_to)
+        _ours = weakref.ref(trace.get_tracer_provider()), settings.backend, exporting_to
     return exporting_to
 
 
