@@ -248,10 +248,10 @@ def providers_table(found: dict[str, Any]) -> str:
 
 def collector_table(found: dict[str, Any]) -> str:
     rates = found["rates"]
-    base = rates["passthrough"]
     body = []
     for name, kinds in rates.items():
         line = [name]
+        base = rates["passthrough, exported" if name.endswith(", exported") else "passthrough"]
         for kind in ("plain", "content", "other"):
             share = kinds[kind]["spans_per_core"] / base[kind]["spans_per_core"]
             line.append(f"{kinds[kind]['spans_per_core']:,} ({share:.0%}, {kinds[kind]['us_per_span']:.1f} µs)")

@@ -1,25 +1,29 @@
 """What each processor costs a Collector: spans a second of one core, beside none and beside contrib's own processors.
 
-python bench/collector/run.py                          every pipeline, 10 s each: about six minutes
+python bench/collector/run.py                          every pipeline, 10 s each: about eight minutes
 python bench/collector/run.py --soak 600               all four processors over a million customers, resident memory as it goes
 
 The built Collector (`make collector`) on one core, and a sender on the other that posts batches of 512 spans over OTLP/HTTP.
 A rate is spans over the CPU time of the Collector's process, so the sender's speed does not count. `plain` spans are calls with
-16 attributes; `content` ones carry 2 KB of messages without findings besides; `other` are spans of no call.
+16 attributes; `content` ones carry 2 KB of messages without findings besides; `other` are spans of no call. A pipeline ends in
+the exporter `nop`, which encodes nothing; `exported` ones send on what they get by OTLP/HTTP, as a Collector in use does.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import http.server
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +36,61 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "collector/dist/genops-collector"
 RESULTS = ROOT / "bench/results/collector.json"
 PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
+EXPORTED = ", exported"
+NAMES = [*PIPELINES, *(f"{name}{EXPORTED}" for name in ("passthrough", "all", "contrib both"))]
 KINDS = ("plain", "content", "other")
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Sink:
+    """A backend in a process of its own, on the sender's core: reads what is sent and says yes."""
+
+    def __init__(self) -> None:
+        parent, child = multiprocessing.Pipe()
+        self._process = multiprocessing.get_context("fork").Process(target=_swallow, args=(child,), daemon=True)
+        self._process.start()
+        self.url = f"http://127.0.0.1:{parent.recv()}"
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+class _Yes(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error for each request."""
+
+
+def _swallow(started: Connection) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Yes) as server:
+        started.send(server.server_port)
+        server.serve_forever()
 
 
 class Running:
     """One Collector with the processors of a pipeline, on core 0."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        pipeline = PIPELINES[name]
+        pipeline = PIPELINES[name.removesuffix(EXPORTED)]
+        self.sink = Sink() if name.endswith(EXPORTED) else None
+        exporters: dict[str, Any] = {"nop": {}}
+        if self.sink:  # without a queue: what is acknowledged is sent
+            exporters = {"otlp_http": {"endpoint": self.sink.url, "sending_queue": {"enabled": False}}}
         policies = Path(__file__).with_name("policies.yaml")
         config = {
             "receivers": {"otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:24318"}}}},
             "processors": pipeline.get("processors", {}),
             "connectors": pipeline.get("connectors", {}),
             "extensions": pipeline.get("extensions", {}),
-            "exporters": {"nop": {}},
+            "exporters": exporters | {"nop": {}},
             "service": {
                 "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "error"}},
                 "extensions": list(pipeline.get("extensions", {})),
@@ -55,7 +98,7 @@ class Running:
                     "traces": {
                         "receivers": ["otlp"],
                         "processors": list(pipeline.get("processors", {})),
-                        "exporters": ["nop", *pipeline.get("connectors", {})],
+                        "exporters": [*exporters, *pipeline.get("connectors", {})],
                     },
                     **pipeline.get("pipelines", {}),
                 },
@@ -100,6 +143,8 @@ class Running:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         self._log.close()
+        if self.sink:
+            self.sink.stop()
 
 
 _number = itertools.count(1)
@@ -173,7 +218,7 @@ def main() -> None:
         "--seconds", type=float, default=10, help="of each kind of span in each pipeline, over all rounds"
     )
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", default="", help="pipelines, separated by commas")
+    parser.add_argument("--only", action="append", metavar="PIPELINE", help="one of them; may be given again")
     parser.add_argument("--soak", type=float, default=0, help="seconds of the memory test, in place of rates")
     args = parser.parse_args()
     if not BINARY.exists():
@@ -184,7 +229,7 @@ def main() -> None:
         if args.soak:
             found["soak"] = soak(args.soak, Path(folder))
         else:
-            names = [name for name in PIPELINES if not args.only or name in args.only.split(",")]
+            names = [name for name in NAMES if not args.only or name in args.only]
             found["rates"] = found.get("rates", {}) | in_turns(names, args.seconds, args.rounds, Path(folder))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
