@@ -150,7 +150,8 @@ def main() -> int:
             *difflib.unified_diff(page.splitlines(), new.splitlines(), "the page", "found", n=0, lineterm=""), sep="\n"
         )
         failures.append(f"{PAGE.relative_to(ROOT)} says something else.\n  fix: make coexistence-table")
-    print(*failures, sep="\n", file=sys.stderr)  # last, so that the end of a log shows what is wrong
+    for failure in failures:  # last, so that the end of a log shows what is wrong
+        print(failure, file=sys.stderr)
     return int(bool(failures))
 
 
