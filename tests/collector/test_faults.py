@@ -95,6 +95,45 @@ def test_nothing_is_lost_while_the_backend_is_down_and_the_collector_is_killed(b
     assert {0.00825} == set(sink.costs.values())
 
 
+def test_a_gateway_keeps_what_its_samplers_do_not_take(binary: Path, tmp_path: Path) -> None:
+    """No sampler is there, and the first tier is killed: later every dear trace comes out of the second, priced."""
+    port, samplers = free_port(), free_port()
+    sink = _Sink(port)
+    sink.up()
+    shared = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "GENOPS_HEALTH": "127.0.0.1:0",
+        "GENOPS_SAMPLERS_PORT": str(samplers),
+    }
+    first, second, quick = tmp_path / "first", tmp_path / "second", tmp_path / "quick.yaml"
+    first.mkdir()
+    second.mkdir()
+    quick.write_text(
+        "receivers: {otlp: {protocols: {http: {endpoint: '${env:GENOPS_OTLP_HTTP}'}}}}\n"
+        "processors: {tail_sampling: {decision_wait: 1s}}\n"
+    )
+    deploy = ROOT / "deploy/collector"
+    running = [Collector(binary, [deploy / "gateway.yaml"], first, **shared, GENOPS_STATE=str(first / "state"))]
+    try:
+        for number in range(20):
+            dear = call(number, **{"gen_ai.usage.input_tokens": 12_000})
+            assert 200 == running[0].send(dear).status_code
+        running[0].stop(signal.SIGKILL)
+        running[0].start()
+        changed = shared | {"GENOPS_OTLP_GRPC": f"127.0.0.1:{samplers}", "GENOPS_STATE": str(second / "state")}
+        running.append(Collector(binary, [deploy / "sampling.yaml", quick], second, **changed))
+        deadline = time.monotonic() + 90
+        while len(sink.seen) < 20 and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        for each in running:
+            each.stop()
+        sink.down()
+
+    assert 20 == len(sink.seen), "\n".join(each.log.read_text()[-2000:] for each in running)
+    assert {0.03525} == set(sink.costs.values())
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
