@@ -262,8 +262,13 @@ def collector_table(found: dict[str, Any]) -> str:
 
 
 def collector_soak_table(found: dict[str, Any]) -> str:
-    body = [[f"{each['s']:,}", f"{each['customers']:,}", f"{each['mib']:.0f}"] for each in found["soak"]]
-    return table(["after s", "distinct customers so far", "resident MiB"], body)
+    teams, customers = found["soak"]["teams"], found["soak"]["customers"]
+    body = [
+        [f"{one['s']:,}", f"{one['customers']:,}", f"{one['mib']:.0f}", f"{other['mib']:.0f}"]
+        for one, other in zip(teams, customers, strict=True)
+    ]
+    head = ["after s", "distinct customers so far", "resident MiB, budgets of teams", "and one of each customer"]
+    return table(head, body)
 
 
 def soak_table(found: dict[str, Any]) -> str:

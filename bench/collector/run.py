@@ -1,7 +1,8 @@
 """What each processor costs a Collector: spans a second of one core, beside none and beside contrib's own processors.
 
 python bench/collector/run.py                          every pipeline, 10 s each: about eight minutes
-python bench/collector/run.py --soak 600               all four processors over a million customers, resident memory as it goes
+python bench/collector/run.py --soak 600               all four and the ledger over a million customers, resident memory as it goes,
+                                                       twice: budgets of teams alone, and of each customer, too
 
 The built Collector (`make collector`) on one core, and a sender on the other that posts batches of 512 spans over OTLP/HTTP.
 A rate is spans over the CPU time of the Collector's process, so the sender's speed does not count. `plain` spans are calls with
@@ -12,6 +13,7 @@ the exporter `nop`, which encodes nothing; `exported` ones send on what they get
 from __future__ import annotations
 
 import argparse
+import copy
 import http.client
 import http.server
 import itertools
@@ -39,6 +41,8 @@ PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
 EXPORTED = ", exported"
 NAMES = [*PIPELINES, *(f"{name}{EXPORTED}" for name in ("passthrough", "all", "contrib both"))]
 KINDS = ("plain", "content", "other")
+ALL = frozenset({"teams", "customers"})  # the budgets in pipelines.json
+CUSTOMERS = 1_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -78,8 +82,10 @@ def _swallow(started: Connection) -> None:
 class Running:
     """One Collector with the processors of a pipeline, on core 0."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        pipeline = PIPELINES[name.removesuffix(EXPORTED)]
+    def __init__(self, name: str, folder: Path, budgets: frozenset[str] = ALL) -> None:
+        pipeline = copy.deepcopy(PIPELINES[name.removesuffix(EXPORTED)])
+        for extension in pipeline.get("extensions", {}).values():
+            extension["budgets"] = [each for each in extension["budgets"] if each["name"] in budgets]
         self.sink = Sink() if name.endswith(EXPORTED) else None
         exporters: dict[str, Any] = {"nop": {}}
         if self.sink:  # without a queue: what is acknowledged is sent
@@ -193,9 +199,9 @@ def in_turns(names: list[str], seconds: float, rounds: int, folder: Path) -> dic
     }
 
 
-def soak(seconds: float, folder: Path) -> list[dict[str, float]]:
-    """Resident memory while customers keep coming that were never seen."""
-    running, samples = Running("all", folder), []
+def soak(seconds: float, folder: Path, budgets: frozenset[str]) -> list[dict[str, float]]:
+    """Resident memory while customers keep coming that were never seen, a million over that time."""
+    running, samples = Running("all, and the ledger", folder, budgets), []
     body, spans = batch("customers")
     started, sent, look = time.monotonic(), 0, 0.0
     try:
@@ -204,6 +210,9 @@ def soak(seconds: float, folder: Path) -> list[dict[str, float]]:
                 samples.append({"s": round(now), "customers": sent, "mib": round(running.resident_mib(), 1)})
                 print(samples[-1], flush=True)
                 look += seconds / 12
+            if sent > CUSTOMERS * now / seconds:
+                time.sleep(0.01)
+                continue
             running.post(fresh(body))
             sent += spans
         samples.append({"s": round(now), "customers": sent, "mib": round(running.resident_mib(), 1)})
@@ -227,7 +236,10 @@ def main() -> None:
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="bench-collector-") as folder:
         if args.soak:
-            found["soak"] = soak(args.soak, Path(folder))
+            found["soak"] = {
+                "teams": soak(args.soak, Path(folder), frozenset({"teams"})),
+                "customers": soak(args.soak, Path(folder), ALL),
+            }
         else:
             names = [name for name in NAMES if not args.only or name in args.only]
             found["rates"] = found.get("rates", {}) | in_turns(names, args.seconds, args.rounds, Path(folder))
