@@ -20,6 +20,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from genops.analytics import Replica
+from genops.analytics.replica import inserted
 from genops.analytics.rows import CALLS
 from genops.config import settings
 from genops.server.app import make_app
@@ -90,7 +91,7 @@ def main() -> None:
         directory = Path(folder)
         replica = Replica(directory, directory / "analytics.duckdb")
         columns = ", ".join(f"{GIVEN.get(name, 'NULL')} AS {name}" for name in CALLS).format(n=given.calls)
-        replica._connection.execute(f"INSERT INTO calls SELECT {columns} FROM range({given.calls}) AS t(i)")
+        replica._connection.execute(inserted("calls", f"SELECT {columns} FROM range({given.calls}) AS t(i)"))
         loaded = settings.load({"ledger": {"dir": folder}}, environ={}, cwd=directory)
         state = ServerState(source=replica, directory=directory, settings=loaded)
         client = TestClient(make_app(state), base_url="http://127.0.0.1")

@@ -193,5 +193,14 @@ class _Writer:
         utc = zone == "UTC" or bucket in ("hour", "minute")
         return self.dialect.bucket(bucket, moment, None if utc else self._bind("zone", zone))
 
+    def _micros(self, moment: str) -> str:
+        return self.dialect.micros(moment)
+
+    def _compared(self, text: str) -> str:
+        return self.dialect.compared(text)
+
+    def _request(self) -> str:
+        return self.dialect.request("c")
+
     def _quantile(self, level: str, column: str) -> str:
         return self.dialect.quantile(level, f"c.{column}")
