@@ -53,12 +53,14 @@ class Replica:
         self._make_tables()
 
     def advance(self) -> int:
-        """Load what the ledger gained; return how many calls. Raises `ConfigurationError` where there is no ledger."""
+        """Load what the ledger gained; return how many calls and evaluations that were.
+
+        Raises `ConfigurationError` where there is no ledger.
+        """
         with self._lock, arrivals(self.directory) as found, closing(self._connection.cursor()) as cursor:
             if self._state(cursor)[0] not in (None, found.ledger_id):
                 self._start_over(cursor)
-            loaded = self._load(cursor, found, "calls")
-            self._load(cursor, found, "evaluations")
+            loaded = self._load(cursor, found, "calls") + self._load(cursor, found, "evaluations")
             self._prune(cursor, found)
             return loaded
 

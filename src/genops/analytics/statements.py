@@ -164,6 +164,13 @@ class _Writer:
         value, call_id = self._bind("before_value", before[0]), self._bind("before_id", before[1])
         return f"({self._rank()} < {value} OR ({self._rank()} = {value} AND c.call_id < {call_id}))"
 
+    def _after(self) -> str:
+        after = self.parameters.get("after")
+        if after is None:
+            return "true"
+        value, call_id = self._bind("after_value", after[0]), self._bind("after_id", after[1])
+        return f"(c.started_at >= {value} AND (c.started_at > {value} OR c.call_id > {call_id}))"
+
     def _rank(self) -> str:
         return "c.started_at" if self.parameters["order"] == "started_at" else "coalesce(c.cost, -1)"
 

@@ -22,6 +22,7 @@ from genops.stores import LedgerReader
 
 __all__ = [
     "AsJson",
+    "ClickHouse",
     "Config",
     "Ledger",
     "Since",
@@ -40,6 +41,9 @@ Ledger = Annotated[Path | None, typer.Option(help="The ledger directory, if not 
 Since = Annotated[str | None, typer.Option(help="A date, or how long ago: 7d, 24h.")]
 Until = Annotated[str | None, typer.Option(help="A date, not included.")]
 Where = Annotated[list[str] | None, typer.Option(help="column=value; may be repeated.")]
+ClickHouse = Annotated[
+    str | None, typer.Option("--from", help="clickhouse://user:password@host:8123/database instead of a ledger.")
+]
 Config = Annotated[Path | None, typer.Option(help="A genops.yaml whose rates apply; else the one found from here.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 

@@ -75,6 +75,8 @@ def call(view: View, call_id: str) -> dict[str, Any] | None:
     booked, inside = entry["cost"], entry["parent_call_id"]
     return {
         "call": entry,
+        "money_in": entry["currency"],
+        "judgements": view.state.source.query("judgements", call_id=call_id, trace_id=entry["trace_id"] or ""),
         "priced": priced,
         "parent": inside is not None and bool(view.state.source.query("call", call_id=inside)),
         "lines": priced.lines if isinstance(priced, Cost) else (),

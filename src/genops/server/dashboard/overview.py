@@ -26,7 +26,8 @@ def overview(view: View) -> dict[str, Any]:
     split = view.asked.get("split", SPLITS[0])
     split = split if split in SPLITS else SPLITS[0]
     _, spend = view.over_time("spend_over_time", first, "cost", by=split, top=_LAYERS)
-    previous = view.sums(selection.before) if selection.before is not None else None
+    before = selection.before
+    previous = view.sums(before.and_where("currency", view.currency)) if before is not None else None
     latency = view.rows("latency_over_time", bucket=selection.bucket(first))
     calls = [row["calls"] for row in latency]
     return {

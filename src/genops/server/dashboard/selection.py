@@ -63,8 +63,10 @@ TITLES = {
     "region": "Region",
     "session_id": "Session",
     "trace_id": "Trace",
+    "currency": "Currency",
 }
-GROUPS = tuple(TITLES)[:-2]  # sessions and traces are for filters: one group for each of them says nothing
+# Sessions and traces are for filters: one group for each of them says nothing. Currencies are not added up.
+GROUPS = tuple(TITLES)[:-3]
 FILTERS = tuple(TITLES)
 _TAG = "tag:"
 _MOST_GROUPS = 3
