@@ -26,7 +26,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from tests.server.conftest import Server, free_port
-from tests.server.telling import COST, OPENAI, USED, logs, message, record, span, traces
+from tests.server.telling import COST, OPENAI, STARTED_NS, USED, attributes, logs, message, record, span, traces
 
 from genops.analytics import Filters, Replica, open_source
 from genops.analytics.served import Served
@@ -260,6 +260,24 @@ def test_listeners_are_told_of_what_comes_in(serve: Serve) -> None:
         lines = listening.iter_lines()
         assert "event: open" in (next(lines), next(lines))
         server.send(logs(record("CALL")))
+        assert any(line == "event: change" for line in lines)
+
+
+def test_pages_are_told_of_evaluations_that_arrive_alone(serve: Serve) -> None:
+    """A judge may speak hours after the call."""
+    server = serve()
+    server.send(logs(record("CALL")))
+    open_source(server.ledger).close()  # the server has looked at the ledger: the call is no news any more
+    said = {"genops.eval.metric": "accuracy", "genops.eval.score": 0.9, "genops.eval.passed": True}
+    judged = {
+        "eventName": "genops.evaluation.complete",
+        "timeUnixNano": str(STARTED_NS),
+        "attributes": attributes(said),
+    }
+    with httpx.stream("GET", f"{server.url}/api/events", timeout=60) as listening:
+        lines = listening.iter_lines()
+        assert "event: open" in (next(lines), next(lines))
+        server.send(logs(judged))
         assert any(line == "event: change" for line in lines)
 
 

@@ -41,7 +41,7 @@ class Dialect(Protocol):
         """Microseconds since 1970."""
 
     def compared(self, text: str) -> str:
-        """A long text, of which only matters whether it is the same as another, in the form the engine compares best."""
+        """A long text of which only matters whether it is the same as another, as the engine compares it best."""
 
     def request(self, alias: str) -> str:
         """What the calls of one request have in common: their trace, or the call itself without one; `compared`."""

@@ -15,6 +15,7 @@ from rich.console import Console
 from genops.cli._options import columns_of, condition, moment
 from genops.cli._tables import money, print_costs
 from genops.config import settings
+from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 from genops.core.totals import coverage, totals, value_of
 from genops.stores import LedgerReader
@@ -57,6 +58,12 @@ def costs(
         for entry in reader.entries(moment("--since", since), moment("--until", until))
         if all(value_of(entry, column) == value for column, value in conditions)
     ]
+    booked_in = sorted({entry.currency for entry in entries if entry.cost is not None})
+    if len(booked_in) > 1:
+        raise ConfigurationError(
+            f"these calls were booked in {' and '.join(booked_in)}, which cannot be added up.",
+            fix=f"--where currency={booked_in[0]}",
+        )
     if output is Format.TABLE:
         if not entries:
             typer.echo("no calls in this ledger match; run a governed application, or `genops demo`.")
