@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -288,6 +289,14 @@ def test_a_ledger_that_is_not_loaded_yet_is_no_empty_one(sample: Path) -> None:
 
     assert "Loading the ledger" in text
     assert "No calls" not in text
+
+
+def test_a_server_in_trouble_says_so_on_every_page(sample: Path, state: ServerState) -> None:
+    """What is shown may be old then."""
+    trouble = replace(state, health=lambda: {"problems": ["the ledger in /x cannot be written (disk full)"]})
+    client = TestClient(make_app(trouble), base_url="http://127.0.0.1")
+    for path in PATHS:
+        assert "may be old: the ledger in /x cannot be written (disk full)</div>" in client.get(path).text
 
 
 def test_budgets_show_where_they_stand(client: TestClient) -> None:

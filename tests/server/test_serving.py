@@ -30,7 +30,10 @@ from tests.server.telling import COST, OPENAI, STARTED_NS, USED, attributes, log
 
 from genops.analytics import Filters, Replica, open_source
 from genops.analytics.served import Served
+from genops.config import settings
 from genops.core.errors import ConfigurationError
+from genops.server.serving import Options
+from genops.server.serving import serve as serve_here
 from genops.stores import LedgerReader
 
 APP = Path(__file__).with_name("apps") / "governed.py"
@@ -223,6 +226,14 @@ def test_signal_ends_it_with_everything_written(serve: Serve, how: signal.Signal
     assert "everything that was acknowledged is in the ledger" in server.said
     assert not (server.ledger / "serve.json").exists()
     assert 1 == len(server.entries())
+
+
+def test_damaged_ledger_is_not_served(tmp_path: Path) -> None:
+    """It is said at once, with how to save what can be read; the directory is free again afterwards."""
+    (tmp_path / "ledger.db").write_bytes(b"\xff" * 4096)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"is damaged: (.|\n)*sqlite3 ledger.db .recover"):
+            serve_here(Options(directory=tmp_path, port=0, grpc_port=None), settings.load({}), pytest.fail)
 
 
 def test_address_that_a_killed_server_left_is_known_to_be_stale(serve: Serve) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from genops.analytics import Filters, Source, open_source
-from genops.cli._options import condition, moment
+from genops.cli._options import condition
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
@@ -34,7 +34,6 @@ __all__ = [
     "read_book",
     "read_entries",
     "read_rates",
-    "since_until",
 ]
 
 Ledger = Annotated[Path | None, typer.Option(help="The ledger directory, if not that of the settings.")]
@@ -91,11 +90,6 @@ def read_book(config: Path | None) -> PriceBook:
 def read_rates(config: Path | None) -> Rates:
     """The rates of a genops.yaml: the one named, else the nearest one."""
     return Rates.parse(settings.load({}, config_file=config).prices)
-
-
-def since_until(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """The interval two options give."""
-    return moment("--since", since), moment("--until", until)
 
 
 def month_span(text: str | None) -> tuple[datetime, datetime]:

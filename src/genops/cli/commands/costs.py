@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from genops.cli._options import columns_of, condition, moment
+from genops.cli._options import columns_of, condition, since_until
 from genops.cli._tables import money, print_costs
 from genops.config import settings
 from genops.core.errors import ConfigurationError
@@ -55,7 +55,7 @@ def costs(
     conditions = [condition(text) for text in where or []]
     entries = [
         entry
-        for entry in reader.entries(moment("--since", since), moment("--until", until))
+        for entry in reader.entries(*since_until(since, until))
         if all(value_of(entry, column) == value for column, value in conditions)
     ]
     booked_in = sorted({entry.currency for entry in entries if entry.cost is not None})
@@ -68,7 +68,7 @@ def costs(
         if not entries:
             typer.echo("no calls in this ledger match; run a governed application, or `genops demo`.")
             return
-        print_costs(Console(), entries, columns, top)
+        print_costs(Console(), entries, columns, top, *booked_in)
         return
     rows = _rows(entries, columns, top)
     if output is Format.JSON:

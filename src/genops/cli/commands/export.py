@@ -26,8 +26,8 @@ from genops.cli._ledger_options import (
     asked,
     read_entries,
     read_rates,
-    since_until,
 )
+from genops.cli._options import since_until, writing
 from genops.cli._tables import money
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
@@ -108,11 +108,13 @@ def _write(export: FocusExport, rows: Iterator[dict[str, object]], kind: FileFor
     columns = columns_of(export.version)
     if output is None:
         write_csv(rows, columns, sys.stdout)
-    elif kind is FileFormat.PARQUET:
-        write_parquet(rows, columns, output)
-    else:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            write_csv(rows, columns, file)
+        return
+    with writing(output):
+        if kind is FileFormat.PARQUET:
+            write_parquet(rows, columns, output)
+        else:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                write_csv(rows, columns, file)
 
 
 def _accounts(given: list[str]) -> dict[str, str]:

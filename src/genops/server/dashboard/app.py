@@ -97,10 +97,10 @@ class _Pages:
             view = View(self._state, selection, _asked(request, page.keys))
             view = view.of_one_currency() if page.money else view
             context = page.make(view)
+            sums = context.get("totals", {"calls": 1})
+            context["loading"] = not sums["calls"] and not sums["blocked"] and view.loading()
         except ConfigurationError as error:
             return self._error(error.message, error.fix, 400)
-        sums = context.get("totals", {"calls": 1})
-        context["loading"] = not sums["calls"] and not sums["blocked"] and view.loading()
         context |= {"receiver": str(request.base_url).rstrip("/")} if page.path == "/setup" else {}
         context |= {"money_in": view.currency, "currencies": view.currencies if len(view.currencies) > 1 else ()}
         return self._render(page.template, view.selection, title=page.title, here=page.path, **context)
@@ -136,7 +136,8 @@ class _Pages:
         found = self._templates.get_template(template)
         kept = None if context.get("here") in _UNFILTERED else selection
         now = datetime.now(UTC)
-        context = {"money_in": "USD", "currencies": ()} | context
+        problems = self._state.health().get("problems", ())
+        context = {"money_in": "USD", "currencies": (), "problems": problems} | context
         return HTMLResponse(found.render(selection=selection, carried=kept, now=now, **context), status_code=status)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,9 @@ class State(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+
+    @property
+    def health(self) -> Callable[[], Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
