@@ -36,8 +36,9 @@ from genops.stores.arrivals import arrivals
 from genops.stores.received import ReceivedCalls
 from genops.stores.sqlite import told_plainly
 
-__all__ = ["Options", "serve"]
+__all__ = ["EVERYWHERE", "Options", "serve", "url_of"]
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # all addresses of this machine
 _ANALYTICS = "analytics.duckdb"
 _SHORTEST_TOKEN = 16
 _GRACE_S = 5
@@ -198,7 +199,7 @@ def _token(options: Options) -> str | None:
 @contextlib.contextmanager
 def _address(options: Options, port: int, access: Access) -> Iterator[None]:
     """Say in the ledger directory where the server is, for as long as it is there."""
-    host = options.host if options.host not in ("0.0.0.0", "::") else "127.0.0.1"
+    host = options.host if options.host not in EVERYWHERE else "127.0.0.1"
     path = write_address(options.directory, url_of(host, port), access.token)
     try:
         yield
