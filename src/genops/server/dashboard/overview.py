@@ -69,9 +69,10 @@ def _change(totals: dict[str, Any], previous: dict[str, Any] | None, first: date
     return (spent - before) / before
 
 
-def _pace(totals: dict[str, Any], view: View) -> tuple[Decimal, timedelta] | None:
-    """What a day costs at the pace of the calls in view, and how long that pace was looked at; None under an hour."""
+def _pace(totals: dict[str, Any], view: View) -> Decimal | None:
+    """What a day costs at the pace of the calls in view; None where that is less than an hour of them."""
     length = view.selection.end - view.selection.start(totals["first_at"])
     if length < timedelta(hours=1):
         return None
-    return totals["cost"] / Decimal(int(length.total_seconds())) * _DAY, length
+    cost: Decimal = totals["cost"]
+    return cost / Decimal(int(length.total_seconds())) * _DAY
