@@ -25,5 +25,5 @@ def entries_of(source: Source, filters: Filters = Filters()) -> Iterator[LedgerE
 
 
 def _entry(row: Mapping[str, Any]) -> LedgerEntry:
-    values = {name: tuple(row[name]) if isinstance(row[name], list) else row[name] for name in _FIELDS}
+    values: dict[str, Any] = {name: tuple(row[name]) if isinstance(row[name], list) else row[name] for name in _FIELDS}
     return LedgerEntry(**values | {"outcome": Outcome(row["outcome"])})
