@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -98,8 +99,9 @@ def main() -> None:
         measured = {page: _measure(client, page, given.rounds) for page in PAGES}
         replica.close()
     slowest = max(median for median, _ in measured.values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
-        f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms, median and slowest of {given.rounds}"
+        f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {peak:,} MiB; ms, median and slowest of {given.rounds}"
     )
     for page, (median, worst) in measured.items():
         print(f"  {page:<52}{median:>8.0f}{worst:>8.0f}")
