@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from genops.analytics import Replica
+from genops.analytics.replica import inserted
 from genops.analytics.rows import CALLS
 from genops.config import settings
 from genops.server.app import make_app
@@ -90,15 +92,16 @@ def main() -> None:
         directory = Path(folder)
         replica = Replica(directory, directory / "analytics.duckdb")
         columns = ", ".join(f"{GIVEN.get(name, 'NULL')} AS {name}" for name in CALLS).format(n=given.calls)
-        replica._connection.execute(f"INSERT INTO calls SELECT {columns} FROM range({given.calls}) AS t(i)")
+        replica._connection.execute(inserted("calls", f"SELECT {columns} FROM range({given.calls}) AS t(i)"))
         loaded = settings.load({"ledger": {"dir": folder}}, environ={}, cwd=directory)
         state = ServerState(source=replica, directory=directory, settings=loaded)
         client = TestClient(make_app(state), base_url="http://127.0.0.1")
         measured = {page: _measure(client, page, given.rounds) for page in PAGES}
         replica.close()
     slowest = max(median for median, _ in measured.values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
-        f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms, median and slowest of {given.rounds}"
+        f"{given.calls:,} calls, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {peak:,} MiB; ms, median and slowest of {given.rounds}"
     )
     for page, (median, worst) in measured.items():
         print(f"  {page:<52}{median:>8.0f}{worst:>8.0f}")

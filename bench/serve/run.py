@@ -32,6 +32,7 @@ from genops.analytics import open_source  # noqa: E402
 
 RESULTS = ROOT / "bench/results/serve.json"
 SENDERS = 2
+_SOMEBODY = 2**62  # the parent of every span: none of those that are sent, for a parent is no leaf
 
 
 def bodies(kind: str, count: int, size: int) -> list[tuple[str, bytes]]:
@@ -46,7 +47,10 @@ def bodies(kind: str, count: int, size: int) -> list[tuple[str, bytes]]:
             request = traces(*(sdk_span(f"S{n}", number=n, trace=n) for n in numbers), scope="genops")
         else:
             request = traces(
-                *(span(n, {**USED, **{k: v.format(n) for k, v in said.items()}}, trace=n, parent=1) for n in numbers)
+                *(
+                    span(n, {**USED, **{k: v.format(n) for k, v in said.items()}}, trace=n, parent=_SOMEBODY)
+                    for n in numbers
+                )
             )
         signal_name, found = message(request)
         made.append((f"/v1/{signal_name}", found.SerializeToString()))

@@ -7,19 +7,23 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.analytics.ledgers import Server, entry, evaluation, rows_of, varied, write
+from tests.analytics.ledgers import NOON, Server, entry, evaluation, rows_of, varied, write
 
 from genops import semconv
-from genops.analytics import Replica
+from genops.analytics import Filters, Replica, open_source
+from genops.analytics.entries import entries_of
 from genops.analytics.rows import CALLS, EVALUATIONS
 from genops.core.attributes import log_attributes
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
+from genops.stores import LedgerReader
 
 clickhouse = pytest.importorskip("genops.analytics.clickhouse")
 
@@ -269,3 +273,34 @@ def test_sql_of_the_guide_runs(tmp_path: Path, client: Any) -> None:
 
     assert rolled == client.query(f"SELECT count(*), sum(cost) FROM calls FINAL {day}").result_rows
     assert rolled[0][0] > 0
+
+
+def test_entries_come_back_as_they_went(
+    tmp_path: Path, client: Any, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole and in order, page by page, from either engine: what an export is made from."""
+    monkeypatch.setattr("genops.analytics.entries._PAGE", 7)
+    directory = write(tmp_path, *varied(40), entry("same-moment", started_at=varied(1)[0].started_at))
+    clickhouse.ship(client, directory)
+    expected = list(LedgerReader(directory).entries())
+    since = Filters(since=NOON + timedelta(hours=3), where=(("team", "search"),))
+    for source in (open_source(directory), clickhouse.ClickHouse(clickhouse_url)):
+        with closing(source):
+            assert sorted(expected, key=lambda each: (each.started_at, each.call_id)) == list(entries_of(source))
+            wanted = {each.call_id for each in expected if each.started_at >= since.since and each.team == "search"}
+            assert wanted == {each.call_id for each in entries_of(source, since)}
+
+
+def test_focus_file_is_the_same_from_clickhouse(tmp_path: Path, client: Any, clickhouse_url: str) -> None:
+    """`genops export focus --from` writes the rows that it writes from the ledger directory."""
+    directory = write(tmp_path / "ledger", *varied(30))
+    clickhouse.ship(client, directory)
+    run = [sys.executable, "-c", "from genops.cli import main; main()", "export", "focus", "--where", "team=search"]
+    here, there = (
+        subprocess.run([*run, *where], capture_output=True, text=True, check=True, cwd=tmp_path)
+        for where in (("--ledger", str(directory)), ("--from", clickhouse_url))
+    )
+
+    assert 5 < len(here.stdout.splitlines())
+    assert sorted(here.stdout.splitlines()) == sorted(there.stdout.splitlines())
+    assert here.stderr == there.stderr

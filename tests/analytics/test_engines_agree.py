@@ -34,6 +34,12 @@ QUESTIONS: dict[str, tuple[dict[str, Any], ...]] = {
         {"order": "cost", "before": (Decimal("0.00000001"), "~")},
     ),
     "call": ({"call_id": f"{7:026}"}, {"call_id": "nobody's"}),
+    "entries": ({"limit": 3}, {"after": (NOON + timedelta(minutes=43 * 5, microseconds=5), "")}),
+    "judgements": (
+        {"call_id": f"{30:026}"},
+        {"call_id": f"{8:026}", "trace_id": f"{4:032x}"},
+        {"call_id": "nobody's"},
+    ),
     "outcomes": ({}, {"by": ("team",)}),
     "values": ({"column": "team"}, {"column": "tag:release", "limit": 1}),
     "daily": ({}, {"by": "model", "zone": "Asia/Kolkata"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from genops.cli.main import make_app
 from genops.core.errors import ConfigurationError
+from genops.stores.sqlite import connect
 
 pytest.importorskip("duckdb")
 
@@ -64,6 +66,47 @@ def test_conditions_may_ask_for_what_is_not_stated(ledger: str) -> None:
 
     assert [None] == [row["team"] for row in found["rows"]]
     assert 20 == found["total"]["calls"] + found["total"]["blocked"]
+
+
+@pytest.mark.parametrize("command", ["report", "costs", "export focus", "forecast"])
+@pytest.mark.parametrize(("damage", "says"), [("head", "not a database"), ("middle", "malformed")])
+def test_damaged_ledger_says_how_to_save_the_rest(tmp_path: Path, command: str, damage: str, says: str) -> None:
+    """Nobody has to read a traceback for it."""
+    directory = write(tmp_path, *varied(200))
+    file = directory / "ledger.db"
+    with closing(connect(directory)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.open("r+b") as stream:
+        stream.seek(0 if damage == "head" else 4096)
+        stream.write(b"\xff" * (100 if damage == "head" else file.stat().st_size - 8192))
+    with pytest.raises(ConfigurationError, match=f"damaged: .*{says}(.|\n)*fix: .*sqlite3 ledger.db .recover"):
+        run(*command.split(), "--ledger", str(directory))
+
+
+@pytest.mark.parametrize("command", ["report", "costs", "export focus", "whatif --model openai/gpt-4o"])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--since 2026-11-20 --until 2026-11-10", "--since 2026-11-10 --until 2026-11-20"),
+        ("--since 2026-11-20 --until 2026-11-20", "leave --until out"),
+        ("--since 99999999999d", "--since 7d"),
+    ],
+)
+def test_period_that_is_none_is_refused(ledger: str, command: str, given: str, says: str) -> None:
+    """An empty answer would say that nothing was spent."""
+    with pytest.raises(ConfigurationError, match=f"fix: {says}"):
+        run(*command.split(), "--ledger", ledger, *given.split())
+
+
+def test_costs_are_never_added_up_over_currencies(tmp_path: Path) -> None:
+    """One of them is chosen, and named in the head."""
+    directory = str(write(tmp_path, entry("1"), entry("2", cost=Decimal(7), currency="EUR")))
+    with pytest.raises(ConfigurationError, match=r"EUR and USD(.|\n)*--where currency=EUR"):
+        run("costs", "--ledger", directory)
+    found = run("costs", "--ledger", directory, "--where", "currency=EUR").output
+
+    assert "cost EUR" in found
+    assert "7.0000" in found
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "html", "parquet", "table"])

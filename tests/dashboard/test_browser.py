@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.dashboard.conftest import Tab, served, state_of, tab
 from tests.dashboard.sample import HOSTILE, write_sample
 
@@ -67,6 +67,27 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, url: str) -> None:
             wide |= {path: width} if width > 390 else {}
 
     assert {} == wide
+
+
+def test_a_phone_shows_where_it_is_and_what_a_call_cost(browser: Browser, url: str) -> None:
+    """The navigation is scrolled to the page, and no amount is beyond the edge."""
+    with tab(browser, url, viewport={"width": 390, "height": 844}) as found:
+        found.page.set_default_timeout(PATIENCE_MS)
+        page = settled(found.page, "/setup")
+        ends = [_right_edge(page.locator(".side nav [aria-current]"))]
+        settled(page, "/explore?period=all&team=support&cost_status=priced")
+        ends.append(_right_edge(page.locator("#calls td", has_text="$").first))
+        page.locator("#calls a.row").first.click()
+        expect(page).to_have_url(re.compile(r"/calls/"))
+        ends.append(_right_edge(page.locator("tfoot td").last))
+
+    assert [] == [end for end in ends if end > 390]
+
+
+def _right_edge(what: Locator) -> float:
+    box = what.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"]
 
 
 def test_drilling_down_leads_to_a_call_and_its_prices(opened: Tab) -> None:

@@ -78,3 +78,16 @@ def test_amounts_of_a_column_align() -> None:
     column = [Decimal("0.0024"), Decimal("0.00015"), Decimal(1)]
 
     assert ["0.00240", "0.00015", "1.00000"] == [f.aligned(each, column) for each in column]
+
+
+def test_what_to_type_is_told_from_what_is_said_about_it() -> None:
+    """Backticks mark code; a fix without any is code as a whole."""
+    assert [(True, "export KEY=...")] == f.in_code("export KEY=...")
+    assert [(False, "put "), (True, "a: 1"), (False, " there")] == f.in_code("put `a: 1` there")
+    assert [(True, "a: 1"), (False, " or "), (True, "b: 2")] == f.in_code("`a: 1` or `b: 2`")
+
+
+def test_a_chart_of_money_says_its_currency() -> None:
+    """Also one that is no dollar."""
+    assert ("$1.50", "1.50 EUR") == (f.shown(Decimal("1.5"), "USD"), f.shown(Decimal("1.5"), "EUR"))
+    assert ("1.5", "10 ms") == (f.shown(1.5, ""), f.shown(10, "ms"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
+from tests.analytics.ledgers import entry, evaluation, write
 from tests.dashboard.conftest import state_of
 from tests.dashboard.sample import CALLS, HOSTILE, settings_of
 
@@ -103,6 +106,44 @@ def test_layers_of_the_chart_add_up_to_the_spend(client: TestClient, sample: Pat
     )
 
 
+@pytest.mark.parametrize("path", [page.path for page in PAGES if page.money])
+def test_currencies_are_never_added_up(tmp_path: Path, path: str) -> None:
+    """Every page with amounts is about one currency, says so, and leads to the others."""
+    mine = {"started_at": datetime.now(UTC) - timedelta(hours=2), "budget_name": "monthly"}
+    euros = {"cost": Decimal(7), "list_cost": Decimal(7), "currency": "EUR"}
+    before = {"started_at": datetime.now(UTC) - timedelta(days=9), "cost": Decimal(4), "list_cost": Decimal(4)}
+    write(tmp_path, *(entry(name, **mine) for name in "12"), entry("3", **mine | euros), entry("4", **mine | before))
+    state = state_of(tmp_path)
+    client = TestClient(make_app(state), base_url="http://127.0.0.1")
+    usd, eur, both = (
+        client.get(f"{path}{asked}").text for asked in ("", "?currency=EUR", "?currency=EUR&currency=USD")
+    )
+    state.source.close()
+
+    assert "which cannot be added up. The page is about those in USD." in usd
+    assert 'currency=EUR">EUR</a>' in usd
+    assert re.search(r">\$0\.020*</data>", usd)
+    assert "The page is about those in EUR." in eur
+    assert "7.00 EUR</data>" in eur
+    assert not re.search(r"7\.02|\$7", usd + eur + both)
+    assert "on the period before" not in eur  # nothing was spent in that currency
+
+
+def test_one_currency_needs_no_choice(tmp_path: Path) -> None:
+    """It is shown as what it is, also where calls without a price say nothing of it."""
+    mine = {"started_at": datetime.now(UTC), "cost": Decimal(7), "list_cost": Decimal(7), "currency": "EUR"}
+    write(
+        tmp_path, entry("1", **mine), entry("2", **mine | {"cost": None, "currency": "USD", "cost_status": "unpriced"})
+    )
+    state = state_of(tmp_path)
+    text = TestClient(make_app(state), base_url="http://127.0.0.1").get("/").text
+    state.source.close()
+
+    assert "cannot be added up" not in text
+    assert ">7.00 EUR</data>" in text
+    assert "1 calls</a> have no price" in text
+
+
 def test_unpriced_is_never_shown_as_zero(client: TestClient) -> None:
     """A team whose calls have no price has no amount, and a group with some says so."""
     text = client.get("/explore?by=team&period=all").text
@@ -143,6 +184,29 @@ def test_a_call_booked_at_other_prices_says_so(client: TestClient) -> None:
     assert "At the prices installed here</td>" in text
     assert "Booked with price data" in text
     assert "0.9 USD" in text
+
+
+def test_a_call_shows_how_it_was_judged(tmp_path: Path) -> None:
+    """Its own evaluations and those of its whole trace, not those of a sibling; without any, how to record one."""
+    trace = "a" * 32
+    write(
+        tmp_path,
+        entry("CALL", trace_id=trace),
+        entry("SIBLING", trace_id=trace),
+        entry("ALONE"),
+        evaluation("e1", name="tone", call_id="CALL", trace_id=trace, score=0.25, threshold=0.5, passed=False),
+        evaluation("e2", name="of-the-trace", trace_id=trace),
+        evaluation("e3", name="of-the-sibling", call_id="SIBLING", trace_id=trace),
+    )
+    state = state_of(tmp_path)
+    client = TestClient(make_app(state), base_url="http://127.0.0.1")
+    judged, alone = (client.get(f"/calls/{call_id}").text for call_id in ("CALL", "ALONE"))
+    state.source.close()
+
+    assert re.search(r"tone</td>.*0\.25</td>.*0\.5</td>.*failed</span>.*this call", judged)
+    assert re.search(r"of-the-trace</td>.*passed</span>.*its trace", judged)
+    assert "of-the-sibling" not in judged
+    assert "genops.record_evaluation(" in alone
 
 
 def test_a_drill_down_ends_at_calls(client: TestClient) -> None:
@@ -227,13 +291,21 @@ def test_a_ledger_that_is_not_loaded_yet_is_no_empty_one(sample: Path) -> None:
     assert "No calls" not in text
 
 
+def test_a_server_in_trouble_says_so_on_every_page(sample: Path, state: ServerState) -> None:
+    """What is shown may be old then."""
+    trouble = replace(state, health=lambda: {"problems": ["the ledger in /x cannot be written (disk full)"]})
+    client = TestClient(make_app(trouble), base_url="http://127.0.0.1")
+    for path in PATHS:
+        assert "may be old: the ledger in /x cannot be written (disk full)</div>" in client.get(path).text
+
+
 def test_budgets_show_where_they_stand(client: TestClient) -> None:
     """From the counters of the budget store, not from the ledger."""
     text = client.get("/budgets").text
 
     assert "used up</span>" in text
     assert 'value="0.500000000' in text or 'value="0.5"' in text
-    assert "42,000 tokens" in text
+    assert '42,000 <span class="soft">of 100k tokens</span>' in text
     assert "copy-per-minute" in text
 
 

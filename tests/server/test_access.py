@@ -158,3 +158,13 @@ def test_every_answer_has_the_security_headers(path: str) -> None:
 def test_what_is_loopback(host: str, loopback: bool) -> None:
     """Only what no other machine reaches."""
     assert loopback == is_loopback(host)
+
+
+def test_locked_page_looks_like_the_others() -> None:
+    """Its style is no secret; whatever says something of the ledger is."""
+    paths = ("/assets/dashboard.css", "/assets/../", "/setup/findings", "/calls/x", "/api/query/totals")
+
+    async def visit(client: httpx.AsyncClient) -> list[int]:
+        return [(await client.get(path, headers={"accept": "text/html"})).status_code for path in paths]
+
+    assert [200, 401, 401, 401, 401] == ask(Access("0.0.0.0", 4318, TOKEN), visit)

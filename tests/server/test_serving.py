@@ -26,11 +26,14 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from tests.server.conftest import Server, free_port
-from tests.server.telling import COST, OPENAI, USED, logs, message, record, span, traces
+from tests.server.telling import COST, OPENAI, STARTED_NS, USED, attributes, logs, message, record, span, traces
 
 from genops.analytics import Filters, Replica, open_source
 from genops.analytics.served import Served
+from genops.config import settings
 from genops.core.errors import ConfigurationError
+from genops.server.serving import Options
+from genops.server.serving import serve as serve_here
 from genops.stores import LedgerReader
 
 APP = Path(__file__).with_name("apps") / "governed.py"
@@ -225,6 +228,14 @@ def test_signal_ends_it_with_everything_written(serve: Serve, how: signal.Signal
     assert 1 == len(server.entries())
 
 
+def test_damaged_ledger_is_not_served(tmp_path: Path) -> None:
+    """It is said at once, with how to save what can be read; the directory is free again afterwards."""
+    (tmp_path / "ledger.db").write_bytes(b"\xff" * 4096)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"is damaged: (.|\n)*sqlite3 ledger.db .recover"):
+            serve_here(Options(directory=tmp_path, port=0, grpc_port=None), settings.load({}), pytest.fail)
+
+
 def test_address_that_a_killed_server_left_is_known_to_be_stale(serve: Serve) -> None:
     """Whoever asks reads the ledger by itself; and whoever asked the server goes on without it."""
     server = serve()
@@ -260,6 +271,24 @@ def test_listeners_are_told_of_what_comes_in(serve: Serve) -> None:
         lines = listening.iter_lines()
         assert "event: open" in (next(lines), next(lines))
         server.send(logs(record("CALL")))
+        assert any(line == "event: change" for line in lines)
+
+
+def test_pages_are_told_of_evaluations_that_arrive_alone(serve: Serve) -> None:
+    """A judge may speak hours after the call."""
+    server = serve()
+    server.send(logs(record("CALL")))
+    open_source(server.ledger).close()  # the server has looked at the ledger: the call is no news any more
+    said = {"genops.eval.metric": "accuracy", "genops.eval.score": 0.9, "genops.eval.passed": True}
+    judged = {
+        "eventName": "genops.evaluation.complete",
+        "timeUnixNano": str(STARTED_NS),
+        "attributes": attributes(said),
+    }
+    with httpx.stream("GET", f"{server.url}/api/events", timeout=60) as listening:
+        lines = listening.iter_lines()
+        assert "event: open" in (next(lines), next(lines))
+        server.send(logs(judged))
         assert any(line == "event: change" for line in lines)
 
 

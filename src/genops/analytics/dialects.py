@@ -37,6 +37,15 @@ class Dialect(Protocol):
     def text(self, value: str) -> str:
         """A value as text; NULL stays NULL."""
 
+    def micros(self, moment: str) -> str:
+        """Microseconds since 1970."""
+
+    def compared(self, text: str) -> str:
+        """A long text of which only matters whether it is the same as another, as the engine compares it best."""
+
+    def request(self, alias: str) -> str:
+        """What the calls of one request have in common: their trace, or the call itself without one; `compared`."""
+
 
 class _DuckDB:
     name = "duckdb"
@@ -62,6 +71,15 @@ class _DuckDB:
 
     def text(self, value: str) -> str:
         return f"CAST({value} AS VARCHAR)"
+
+    def micros(self, moment: str) -> str:
+        return f"epoch_us({moment})"
+
+    def compared(self, text: str) -> str:
+        return f"md5_number({text})"  # 128 bits, as random as a trace id
+
+    def request(self, alias: str) -> str:
+        return f"{alias}.request"  # worked out when a call is loaded: see the replica
 
 
 class _ClickHouse:
@@ -95,6 +113,15 @@ class _ClickHouse:
 
     def text(self, value: str) -> str:
         return f"toString({value})"
+
+    def micros(self, moment: str) -> str:
+        return f"toUnixTimestamp64Micro({moment})"
+
+    def compared(self, text: str) -> str:
+        return text
+
+    def request(self, alias: str) -> str:
+        return f"coalesce({alias}.trace_id, {alias}.call_id)"
 
 
 def _kind(value: Any) -> str:

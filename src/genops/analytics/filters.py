@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from genops.core._suggest import did_you_mean
 from genops.core.attribution import ATTRIBUTION_FIELDS
@@ -24,7 +22,6 @@ COLUMNS = (
 )
 TIME_COLUMNS = ("hour", "day", "week", "month")  # to group by only; in UTC
 _TAG = "tag:"
-_TIMES = ("since", "until")
 
 
 def check_column(column: str, *, time: bool = False) -> str:
@@ -71,25 +68,3 @@ class Filters:
     def and_where(self, column: str, value: str | None) -> Filters:
         """The same with one more condition."""
         return Filters(self.since, self.until, (*self.where, (column, value)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values, for a server."""
-        return {
-            "since": self.since.astimezone(UTC).isoformat() if self.since is not None else None,
-            "until": self.until.astimezone(UTC).isoformat() if self.until is not None else None,
-            "where": [list(pair) for pair in self.where],
-        }
-
-    @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> Filters:
-        """Read what `to_dict` made. Raises `ConfigurationError` for what it cannot have made."""
-        try:
-            since, until = (datetime.fromisoformat(found[key]) if found.get(key) else None for key in _TIMES)
-            pairs = found.get("where") or ()
-            where = tuple((str(column), None if value is None else str(value)) for column, value in pairs)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"these filters are not understood: {error}.",
-                fix='{"since": "2026-11-01T00:00:00+00:00", "until": null, "where": [["team", "search"]]}',
-            ) from None
-        return cls(since, until, where)

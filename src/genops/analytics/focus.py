@@ -226,7 +226,7 @@ def _usage_columns(key: _Key, sums: _Sums) -> dict[str, Any]:
         "PricingCurrencyContractedUnitPrice": key.contract_price,
         "SkuId": sku,
         "SkuMeter": key.meter or "call",
-        "SkuPriceId": f"{price}@{key.list_price:f}",
+        "SkuPriceId": f"{price}@{key.list_price.normalize(EXACT):f}",
         "SkuPriceDetails": _json({name: value for name, value in details.items() if value is not None}),
         **_costs(listed, contracted),
         "x_TokenDirection": _direction(key.meter),

@@ -14,6 +14,7 @@ from typing import IO, Any
 from genops.analytics.focus_columns import AMOUNTS, TIMES
 from genops.analytics.optional import pyarrow
 from genops.core.errors import ConfigurationError
+from genops.core.repricing import EXACT
 
 __all__ = ["write_csv", "write_parquet"]
 
@@ -33,7 +34,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        text = format(value, "f")
+        text = format(value.normalize(EXACT), "f")  # the same amount is the same text, wherever it was kept
         return text if "." in text else f"{text}.0"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -139,8 +139,12 @@ def read_invoice(
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}.", fix="give a CSV file in UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}.", fix="name the file you exported"
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is no text in UTF-8.", fix="export it as CSV, not as a spreadsheet") from None
     rows = list(csv.reader(text.splitlines()))
     if len(rows) < 2:
         raise ConfigurationError(f"{path} has no lines.", fix="export it again, for a month with usage")

@@ -78,7 +78,7 @@ def _cursor(value: Any) -> tuple[str, str] | None:
     if value is None:
         return None
     if isinstance(value, str) or len(value) != 2:
-        raise ConfigurationError(f"before={value!r} is no position.", fix="give the order's value and the call id")
+        raise ConfigurationError(f"{value!r} is no position.", fix="give the order's value and the call id")
     return value[0], str(value[1])
 
 
@@ -151,7 +151,7 @@ def _by_attribute(rows: Rows, _: Mapping[str, Any]) -> Rows:
     ]
 
 
-def _one_call(rows: Rows, _: Mapping[str, Any]) -> Rows:
+def _whole(rows: Rows, _: Mapping[str, Any]) -> Rows:
     """Quantities of usage are whole where they are whole."""
     for row in rows:
         row["usage"] = {
@@ -182,8 +182,9 @@ class Query:
                     fix=f"use {', '.join(self.parameters) or 'none'}",
                 )
         found = {name: check(given.get(name, default)) for name, (default, check) in self.parameters.items()}
-        if found.get("before") is not None:
-            found["before"] = _position(found["before"], found["order"])
+        for name in ("before", "after"):
+            if found.get(name) is not None:
+                found[name] = _position(name, found[name], found.get("order", "started_at"))
         return found
 
     def answer(self, names: list[str], rows: list[tuple[Any, ...]], parameters: Mapping[str, Any]) -> Rows:
@@ -192,8 +193,8 @@ class Query:
         return self.finish(plain, parameters)
 
 
-def _position(before: tuple[Any, str], order: str) -> tuple[Any, str]:
-    value, call_id = before
+def _position(name: str, given: tuple[Any, str], order: str) -> tuple[Any, str]:
+    value, call_id = given
     try:
         if order == "cost":
             return Decimal(-1 if value is None else str(value)), call_id
@@ -201,7 +202,7 @@ def _position(before: tuple[Any, str], order: str) -> tuple[Any, str]:
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)), call_id
     except (ValueError, InvalidOperation):
         raise ConfigurationError(
-            f"before={value!r} is no {order}.", fix="give the order's value of the last row, and its call id"
+            f"{name}={value!r} is no {order}.", fix="give the order's value of the last row, and its call id"
         ) from None
 
 
@@ -231,7 +232,9 @@ QUERIES: Mapping[str, Query] = {
             "calls",
             {"limit": (50, _count), "before": (None, _cursor), "order": _ORDER},
         ),
-        Query("call", {"call_id": (None, _stated_text)}, _one_call),
+        Query("call", {"call_id": (None, _stated_text)}, _whole),
+        Query("entries", {"limit": (1000, _count), "after": (None, _cursor)}, _whole),
+        Query("judgements", {"call_id": (None, _stated_text), "trace_id": ("", _stated_text)}),
         Query("decisions_over_time", {"bucket": _BUCKET, "zone": _ZONE}),
         Query("decisions_by_rule", {"limit": _LIMIT}),
         Query("outcomes", {"by": _BY}, _named),

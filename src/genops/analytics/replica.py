@@ -25,11 +25,20 @@ from genops.stores.arrivals import Arrivals, arrivals
 __all__ = ["Replica"]
 
 _BATCH = 50_000  # entries in one transaction: about 40 MB of JSON
-_LAYOUT = 1
+_LAYOUT = 2
+# What only the replica has of a call: grouping by 16 bytes takes a third of the time that grouping by texts does.
+_REQUEST = DUCKDB.compared("coalesce(trace_id, call_id)")
+_OWN = {"calls": ", request UHUGEINT", "evaluations": ""}
 
 
 def _table(name: str, columns: dict[str, str]) -> str:
-    return f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
+    return f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())}{_OWN[name]})"
+
+
+def inserted(table: str, rows: str) -> str:
+    """The statement that adds the rows of another, which have the columns of `CALLS` or `EVALUATIONS`."""
+    own = f", {_REQUEST} AS request" if table == "calls" else ""
+    return f"INSERT INTO {table} SELECT *{own} FROM ({rows})"
 
 
 class Replica:
@@ -44,12 +53,14 @@ class Replica:
         self._make_tables()
 
     def advance(self) -> int:
-        """Load what the ledger gained; return how many calls. Raises `ConfigurationError` where there is no ledger."""
+        """Load what the ledger gained; return how many calls and evaluations that were.
+
+        Raises `ConfigurationError` where there is no ledger.
+        """
         with self._lock, arrivals(self.directory) as found, closing(self._connection.cursor()) as cursor:
             if self._state(cursor)[0] not in (None, found.ledger_id):
                 self._start_over(cursor)
-            loaded = self._load(cursor, found, "calls")
-            self._load(cursor, found, "evaluations")
+            loaded = self._load(cursor, found, "calls") + self._load(cursor, found, "evaluations")
             self._prune(cursor, found)
             return loaded
 
@@ -80,7 +91,7 @@ class Replica:
             rows = self._rows.take(cursor, table, lines)
             cursor.execute("BEGIN")
             try:
-                cursor.execute(f"INSERT INTO {table} {rows}")
+                cursor.execute(inserted(table, rows))
                 cursor.execute(f"UPDATE state SET ledger = ?, {table} = ?", (found.ledger_id, after))
                 cursor.execute("COMMIT")
             except BaseException:

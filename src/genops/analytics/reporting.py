@@ -116,7 +116,12 @@ def _period_before(filters: Filters, now: datetime) -> Filters:
     if filters.since is None:
         raise ConfigurationError("a comparison needs to know where the period begins.", fix="--since 7d --compare")
     length = (filters.until or now) - filters.since
-    return Filters(filters.since - length, filters.since, filters.where)
+    try:
+        return Filters(filters.since - length, filters.since, filters.where)
+    except OverflowError:
+        raise ConfigurationError(
+            f"there is no time {length.days} days before {filters.since:%Y-%m-%d}.", fix="--since 30d --compare"
+        ) from None
 
 
 def _currency(source: Source, *periods: Filters | None) -> str:

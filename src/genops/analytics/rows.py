@@ -137,7 +137,7 @@ _TAKE_CALLS = f"""
 _MAY_SAVE = f"""
     SELECT {", ".join(SavingsRow._fields)}
     FROM (SELECT * REPLACE (coalesce(priced_model, request_model) AS request_model) FROM made)
-    WHERE cost_status IN ('priced', 'partial', 'estimated', 'provider_reported')
+    WHERE cost_status IN ('priced', 'partial', 'estimated', 'provider_reported') AND currency = 'USD'
         AND (service_tier NOT IN {STANDARD_TIERS} OR list_has_any(map_keys(usage), {list(CACHE_METERS)}))
 """
 _ADD_SAVINGS = f"SELECT made.*, {', '.join(SAVINGS)} FROM made LEFT JOIN saved USING (seq) ORDER BY seq"

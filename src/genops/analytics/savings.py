@@ -58,7 +58,10 @@ class Savings:
         self._known: dict[tuple[Any, ...], _Prices] = {}
 
     def of(self, rows: Iterable[SavingsRow]) -> list[tuple[int, Decimal, Decimal, Decimal]]:
-        """`seq` and the amounts of `SAVINGS` for each row, in USD, exact to 12 places; negative where it cost more."""
+        """`seq` and the amounts of `SAVINGS` for each row, in USD, exact to 12 places; negative where it cost more.
+
+        The rows were booked in USD, as list prices are: amounts of two currencies have no difference.
+        """
         return [(row.seq, *self._amounts(row)) for row in rows]
 
     def _amounts(self, row: SavingsRow) -> tuple[Decimal, Decimal, Decimal]:

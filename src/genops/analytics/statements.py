@@ -164,6 +164,13 @@ class _Writer:
         value, call_id = self._bind("before_value", before[0]), self._bind("before_id", before[1])
         return f"({self._rank()} < {value} OR ({self._rank()} = {value} AND c.call_id < {call_id}))"
 
+    def _after(self) -> str:
+        after = self.parameters.get("after")
+        if after is None:
+            return "true"
+        value, call_id = self._bind("after_value", after[0]), self._bind("after_id", after[1])
+        return f"(c.started_at >= {value} AND (c.started_at > {value} OR c.call_id > {call_id}))"
+
     def _rank(self) -> str:
         return "c.started_at" if self.parameters["order"] == "started_at" else "coalesce(c.cost, -1)"
 
@@ -192,6 +199,15 @@ class _Writer:
         assert bucket in BUCKETS  # checked by the registry
         utc = zone == "UTC" or bucket in ("hour", "minute")
         return self.dialect.bucket(bucket, moment, None if utc else self._bind("zone", zone))
+
+    def _micros(self, moment: str) -> str:
+        return self.dialect.micros(moment)
+
+    def _compared(self, text: str) -> str:
+        return self.dialect.compared(text)
+
+    def _request(self) -> str:
+        return self.dialect.request("c")
 
     def _quantile(self, level: str, column: str) -> str:
         return self.dialect.quantile(level, f"c.{column}")

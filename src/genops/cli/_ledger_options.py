@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from genops.analytics import Filters, Source, open_source
-from genops.cli._options import condition, moment
+from genops.cli._options import condition
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
@@ -22,6 +22,7 @@ from genops.stores import LedgerReader
 
 __all__ = [
     "AsJson",
+    "ClickHouse",
     "Config",
     "Ledger",
     "Since",
@@ -33,13 +34,15 @@ __all__ = [
     "read_book",
     "read_entries",
     "read_rates",
-    "since_until",
 ]
 
 Ledger = Annotated[Path | None, typer.Option(help="The ledger directory, if not that of the settings.")]
 Since = Annotated[str | None, typer.Option(help="A date, or how long ago: 7d, 24h.")]
 Until = Annotated[str | None, typer.Option(help="A date, not included.")]
 Where = Annotated[list[str] | None, typer.Option(help="column=value; may be repeated.")]
+ClickHouse = Annotated[
+    str | None, typer.Option("--from", help="clickhouse://user:password@host:8123/database instead of a ledger.")
+]
 Config = Annotated[Path | None, typer.Option(help="A genops.yaml whose rates apply; else the one found from here.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -87,11 +90,6 @@ def read_book(config: Path | None) -> PriceBook:
 def read_rates(config: Path | None) -> Rates:
     """The rates of a genops.yaml: the one named, else the nearest one."""
     return Rates.parse(settings.load({}, config_file=config).prices)
-
-
-def since_until(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """The interval two options give."""
-    return moment("--since", since), moment("--until", until)
 
 
 def month_span(text: str | None) -> tuple[datetime, datetime]:

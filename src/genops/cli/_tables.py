@@ -38,14 +38,16 @@ def coverage_line(found: Coverage) -> str:
     return f"{line}; {found.blocked} refused before they were sent" if found.blocked else line
 
 
-def print_costs(console: Console, entries: list[LedgerEntry], by: tuple[str, ...], top: int | None = None) -> None:
-    """Print one table of costs and the coverage line below it."""
+def print_costs(
+    console: Console, entries: list[LedgerEntry], by: tuple[str, ...], top: int | None = None, currency: str = "USD"
+) -> None:
+    """Print one table of costs, all in `currency`, and the coverage line below it."""
     rows = totals(entries, by)
     spent = sum((row.cost for row in rows), Decimal(0))
     table = Table(title=printable(f"Cost by {', '.join(by)}"), title_justify="left", show_edge=False, pad_edge=False)
     for column in by:
         table.add_column(printable(column), overflow="fold")
-    for column in ("calls", "input", "output", "cost USD", "share"):
+    for column in ("calls", "input", "output", f"cost {currency}", "share"):
         table.add_column(column, justify="left" if column == "share" else "right", no_wrap=True)
     for row in rows[:top]:
         table.add_row(*map(printable, _cells(row, spent)))

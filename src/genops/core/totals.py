@@ -13,7 +13,7 @@ from genops.core.ledger import LedgerEntry, Outcome
 
 __all__ = ["COLUMNS", "Coverage", "Total", "coverage", "totals", "value_of"]
 
-COLUMNS = (*ATTRIBUTION_FIELDS, "provider", "model", "operation", "outcome", "cost_status", "day", "hour")
+COLUMNS = (*ATTRIBUTION_FIELDS, "provider", "model", "operation", "outcome", "cost_status", "currency", "day", "hour")
 
 
 @dataclass(slots=True)

@@ -25,15 +25,19 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _OPEN = frozenset({"/login", "/api/health"})
+_ASSETS = "/assets/"  # what everybody finds in the package
 _OTLP = "/v1/"
 _LONGEST_LOGIN = 4096  # bytes
 _LOGIN_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>GenOps</title></head>
-<body><main><h1>GenOps</h1>
+<html lang="en"><head><meta charset="utf-8"><title>GenOps</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/assets/dashboard.css">
+<script src="/assets/theme.js"></script></head>
+<body><main class="login"><h1>GenOps</h1>
 <p>{said} The command that started the server printed a link that opens these pages once, and a token.</p>
-<form method="post" action="/login">
-<label>Token <input name="token" type="password" autocomplete="off" required></label>
-<button>Open</button></form></main></body></html>
+<form class="filter" method="post" action="/login">
+<label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="off" required autofocus>
+<button class="button">Open</button></form></main></body></html>
 """
 
 
@@ -72,7 +76,8 @@ class Gate:
             return _refuse(
                 403, "a page of another site made this request.", "use the pages of this server", headers, path
             )
-        if path in _OPEN or access.allows(headers.get("authorization"), request.cookies.get(access.cookie)):
+        is_open = path in _OPEN or path.startswith(_ASSETS)
+        if is_open or access.allows(headers.get("authorization"), request.cookies.get(access.cookie)):
             return None
         if "text/html" in headers.get("accept", ""):
             return _login_page(401, "These pages are locked.")

@@ -32,10 +32,13 @@ from genops.server.otlp.reading import Reader
 from genops.server.receiving import Receiver
 from genops.server.state import Changes, ServerState
 from genops.server.writing import Writer
+from genops.stores.arrivals import arrivals
 from genops.stores.received import ReceivedCalls
+from genops.stores.sqlite import told_plainly
 
-__all__ = ["Options", "serve"]
+__all__ = ["EVERYWHERE", "Options", "serve", "url_of"]
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # all addresses of this machine
 _ANALYTICS = "analytics.duckdb"
 _SHORTEST_TOKEN = 16
 _GRACE_S = 5
@@ -57,7 +60,8 @@ class Options:
 def serve(options: Options, settings: Settings, announce: Callable[[Access, int, int | None], None]) -> None:
     """Serve until SIGINT or SIGTERM. `announce` is told how to get in, the port, and that of gRPC, once both are open.
 
-    Raises `ConfigurationError` if the directory is served already or cannot be written, or a port cannot be had.
+    Raises `ConfigurationError` if the directory is served already, or its ledger cannot be read or written, or a port
+    cannot be had.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_one(options.directory))
@@ -65,7 +69,10 @@ def serve(options: Options, settings: Settings, announce: Callable[[Access, int,
         port: int = held.getsockname()[1]
         access = Access(options.host, port, _token(options))
         changed, book = Changes(), PriceBook.default(Rates.parse(settings.prices))
-        calls = stack.enter_context(contextlib.closing(ReceivedCalls(options.directory)))
+        with told_plainly(options.directory):
+            calls = stack.enter_context(contextlib.closing(ReceivedCalls(options.directory)))
+        with arrivals(options.directory):  # one that cannot be read is said now, not page by page
+            pass
         replica = Replica(options.directory, options.directory / _ANALYTICS)
         stack.enter_context(contextlib.closing(replica))
         follower = stack.enter_context(contextlib.closing(Follower(replica.advance, changed)))
@@ -192,7 +199,7 @@ def _token(options: Options) -> str | None:
 @contextlib.contextmanager
 def _address(options: Options, port: int, access: Access) -> Iterator[None]:
     """Say in the ledger directory where the server is, for as long as it is there."""
-    host = options.host if options.host not in ("0.0.0.0", "::") else "127.0.0.1"
+    host = options.host if options.host not in EVERYWHERE else "127.0.0.1"
     path = write_address(options.directory, url_of(host, port), access.token)
     try:
         yield

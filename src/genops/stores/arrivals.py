@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from genops.core.errors import ConfigurationError
 from genops.stores.received import book_due
-from genops.stores.sqlite import connect, fold_journals
+from genops.stores.sqlite import connect, fold_journals, told_plainly
 
 __all__ = ["Arrivals", "Prune", "arrivals"]
 
@@ -50,13 +50,17 @@ class Arrivals:
 
 @contextlib.contextmanager
 def arrivals(directory: Path) -> Iterator[Arrivals]:
-    """Open a ledger directory, with what waits to be booked booked. Raises `ConfigurationError` if there is none."""
+    """Open a ledger directory, with what waits to be booked booked.
+
+    Raises `ConfigurationError` if there is none, and if it cannot be read, then or while it is read.
+    """
     if not directory.is_dir():
         raise ConfigurationError(
             f"there is no ledger in {directory}.", fix="run a governed application first: genops demo"
         )
-    if os.access(directory, os.W_OK):
-        fold_journals(directory)
-        book_due(directory, time.time())
-    with contextlib.closing(connect(directory)) as connection:
-        yield Arrivals(connection)
+    with told_plainly(directory):
+        if os.access(directory, os.W_OK):
+            fold_journals(directory)
+            book_due(directory, time.time())
+        with contextlib.closing(connect(directory)) as connection:
+            yield Arrivals(connection)

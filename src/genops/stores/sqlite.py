@@ -33,6 +33,7 @@ __all__ = [
     "connect",
     "fold_journals",
     "prune",
+    "told_plainly",
 ]
 
 DATABASE, JOURNALS, EVALUATIONS = "ledger.db", "journal", "evaluations"  # the last two are folders of journals
@@ -87,6 +88,23 @@ _INSERT_ONE = {
         "INSERT OR IGNORE INTO evaluations (evaluation_id, evaluated_at, body) VALUES (?, ?, ?)",
     ),
 }
+
+
+@contextlib.contextmanager
+def told_plainly(directory: Path) -> Iterator[None]:
+    """What SQLite says of a ledger that cannot be read goes on as a `ConfigurationError` that says what to type."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # locked, full, no permission
+        raise ConfigurationError(
+            f"the ledger in {directory} cannot be used: {error}.",
+            fix=f"see who may write there, and what holds it: ls -l {directory}; fuser {directory / DATABASE}",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(
+            f"the ledger in {directory} is damaged: {error}.",
+            fix=f"cd {directory} && sqlite3 {DATABASE} .recover | sqlite3 rest.db && mv rest.db {DATABASE}",
+        ) from error
 
 
 def connect(directory: Path, patience_s: float = FOLD_PATIENCE_S) -> sqlite3.Connection:
@@ -234,14 +252,15 @@ class LedgerReader:
 
         self.directory = directory
         if os.access(directory, os.W_OK):
-            fold_journals(directory)
-            book_due(directory, time.time())
+            with told_plainly(directory):
+                fold_journals(directory)
+                book_due(directory, time.time())
 
     def entries(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[LedgerEntry]:
         """The entries that started in the half-open interval, oldest first."""
         if not (self.directory / DATABASE).exists():
             return
-        with contextlib.closing(connect(self.directory)) as connection:
+        with told_plainly(self.directory), contextlib.closing(connect(self.directory)) as connection:
             rows = connection.execute(
                 "SELECT body FROM calls WHERE started_at >= ? AND started_at < ? ORDER BY started_at, call_id",
                 (_text(since) if since else "", _text(until) if until else "~"),

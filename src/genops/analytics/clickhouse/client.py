@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +37,10 @@ def connect(url: str) -> Any:
     """
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES or not parts.hostname or not _HOST.fullmatch(parts.netloc):
-        raise ConfigurationError(f"{_without_password(url)!r} is no ClickHouse.", fix=f"--to {_FIX}")
+        raise ConfigurationError(f"{_without_password(url)!r} is no ClickHouse.", fix=_FIX)
     interface, port = _SCHEMES[parts.scheme]
     library = clickhouse_connect()
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what is wrong is raised, too
     try:
         return library.get_client(
             interface=interface,
@@ -52,6 +54,7 @@ def connect(url: str) -> Any:
     except library.driver.exceptions.Error as error:
         where = f"{parts.hostname}:{parts.port or port}"
         problem = str(error).strip().splitlines()[0]
+        problem = "nobody listens there." if "NewConnectionError" in problem else problem
         raise ConfigurationError(
             f"ClickHouse at {where} does not answer as it should: {problem}", fix=f"check the URL: {_FIX}"
         ) from None

@@ -1,34 +1,39 @@
 -- A request is what shares a trace; it succeeded if its last call completed and no evaluation of it failed.
+-- Amounts are added up apart from the requests: there are about as many of those as calls, and each sum more costs.
 WITH failed AS (
-    SELECT e.trace_id AS request
+    SELECT {{compared e.trace_id}} AS request
     FROM {{evaluations}}
     WHERE e.passed = false AND e.trace_id IS NOT NULL
     UNION ALL
-    SELECT coalesce(c.trace_id, c.call_id) AS request
+    SELECT {{request}} AS request
     FROM {{calls}}
     WHERE c.call_id IN (SELECT e.call_id FROM {{evaluations}} WHERE e.passed = false AND e.call_id IS NOT NULL)
 ),
 requests AS (
     SELECT
         {{value}} AS value,
-        coalesce(c.trace_id, c.call_id) AS request,
-        count(*) FILTER (WHERE c.outcome <> 'blocked') AS calls,
-        sum(c.cost) AS cost,
-        max(c.started_at) AS last_at,
-        max(c.started_at) FILTER (WHERE c.outcome = 'completed') AS completed_at
+        {{request}} AS request,
+        max(2 * {{micros c.started_at}} + CAST(c.outcome = 'completed' AS BIGINT)) AS ended  -- odd: it completed
     FROM {{calls}}
     WHERE {{where}}
     GROUP BY 1, 2
+),
+counts AS (
+    SELECT
+        q.value AS value,
+        count(*) AS requests,
+        count(*) FILTER (WHERE q.ended % 2 <> 0 AND q.request NOT IN (SELECT f.request FROM failed AS f)) AS successes
+    FROM requests AS q
+    GROUP BY q.value
+),
+sums AS (
+    SELECT {{value}} AS value, count(*) FILTER (WHERE c.outcome <> 'blocked') AS calls, coalesce(sum(c.cost), 0) AS cost
+    FROM {{calls}}
+    WHERE {{where}}
+    GROUP BY 1
 )
-SELECT
-    q.value AS value,
-    sum(q.calls) AS calls,
-    coalesce(sum(q.cost), 0) AS cost,
-    count(*) AS requests,
-    count(*) FILTER (WHERE q.completed_at = q.last_at AND coalesce(j.failures, 0) = 0) AS successes
-FROM requests AS q
-LEFT JOIN (SELECT f.request AS request, count(*) AS failures FROM failed AS f GROUP BY f.request) AS j
-    ON q.request = j.request
-GROUP BY q.value
+SELECT s.value AS value, s.calls AS calls, s.cost AS cost, n.requests AS requests, n.successes AS successes
+FROM sums AS s
+INNER JOIN counts AS n ON s.value IS NOT DISTINCT FROM n.value
 ORDER BY cost DESC, calls DESC, value NULLS LAST
 {{limit}}

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from genops.cli._options import columns_of, condition, moment
+from genops.cli._options import columns_of, condition, since_until
 from genops.cli._tables import money, print_costs
 from genops.config import settings
+from genops.core.errors import ConfigurationError
 from genops.core.ledger import LedgerEntry
 from genops.core.totals import coverage, totals, value_of
 from genops.stores import LedgerReader
@@ -54,14 +55,20 @@ def costs(
     conditions = [condition(text) for text in where or []]
     entries = [
         entry
-        for entry in reader.entries(moment("--since", since), moment("--until", until))
+        for entry in reader.entries(*since_until(since, until))
         if all(value_of(entry, column) == value for column, value in conditions)
     ]
+    booked_in = sorted({entry.currency for entry in entries if entry.cost is not None})
+    if len(booked_in) > 1:
+        raise ConfigurationError(
+            f"these calls were booked in {' and '.join(booked_in)}, which cannot be added up.",
+            fix=f"--where currency={booked_in[0]}",
+        )
     if output is Format.TABLE:
         if not entries:
             typer.echo("no calls in this ledger match; run a governed application, or `genops demo`.")
             return
-        print_costs(Console(), entries, columns, top)
+        print_costs(Console(), entries, columns, top, *booked_in)
         return
     rows = _rows(entries, columns, top)
     if output is Format.JSON:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from genops.analytics.entries import entries_of
 from genops.analytics.focus import FocusExport, FocusPeriod
 from genops.analytics.focus_columns import FocusVersion, columns_of
 from genops.analytics.focus_files import write_csv, write_parquet
-from genops.cli._ledger_options import Config, Ledger, Since, Until, Where, read_entries, read_rates, since_until
+from genops.cli._ledger_options import (
+    ClickHouse,
+    Config,
+    Ledger,
+    Since,
+    Until,
+    Where,
+    asked,
+    read_entries,
+    read_rates,
+)
+from genops.cli._options import since_until, writing
 from genops.cli._tables import money
 from genops.core.errors import ConfigurationError
+from genops.core.ledger import LedgerEntry
 from genops.core.repricing import LedgerPrices
 
 __all__ = ["register"]
@@ -55,6 +71,7 @@ def focus(
     until: Until = None,
     where: Where = None,
     ledger: Ledger = None,
+    clickhouse: ClickHouse = None,
     config: Config = None,
 ) -> None:
     """Write FinOps FOCUS cost and usage: one row per price, period and set of attributes.
@@ -62,17 +79,42 @@ def focus(
     The rows add up to the ledger exactly. What has no price is in no row; standard error says how much that is.
     """
     export = FocusExport(version, LedgerPrices(read_rates(config)), period, _accounts(account or []))
-    rows = export.of(read_entries(ledger, *since_until(since, until), where))
-    if output_format is FileFormat.PARQUET:
-        if output is None:
-            raise ConfigurationError("a Parquet file needs a name.", fix="--output costs.parquet")
-        write_parquet(rows, columns_of(version), output)
-    elif output is None:
-        write_csv(rows, columns_of(version), sys.stdout)
-    else:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            write_csv(rows, columns_of(version), file)
+    if output_format is FileFormat.PARQUET and output is None:
+        raise ConfigurationError("a Parquet file needs a name.", fix="--output costs.parquet")
+    with _entries(ledger, clickhouse, *since_until(since, until), where) as entries:
+        _write(export, export.of(entries), output_format, output)
     print(_summary(export), file=sys.stderr)
+
+
+@contextmanager
+def _entries(
+    ledger: Path | None,
+    clickhouse: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    where: list[str] | None,
+) -> Iterator[Iterator[LedgerEntry]]:
+    """The entries of a ledger directory, or of the ClickHouse that ledgers were shipped to."""
+    if clickhouse is None:
+        yield read_entries(ledger, since, until, where)
+        return
+    from genops.analytics.clickhouse import ClickHouse as Shipped
+
+    with closing(Shipped(clickhouse)) as source:
+        yield entries_of(source, asked(since, until, where, None))
+
+
+def _write(export: FocusExport, rows: Iterator[dict[str, object]], kind: FileFormat, output: Path | None) -> None:
+    columns = columns_of(export.version)
+    if output is None:
+        write_csv(rows, columns, sys.stdout)
+        return
+    with writing(output):
+        if kind is FileFormat.PARQUET:
+            write_parquet(rows, columns, output)
+        else:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                write_csv(rows, columns, file)
 
 
 def _accounts(given: list[str]) -> dict[str, str]:

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from genops.analytics.recommend import recommend
-from genops.cli._ledger_options import AsJson, Ledger, Until, Where, asked, ledger_source, read_book, since_until
+from genops.cli._ledger_options import AsJson, Ledger, Until, Where, asked, ledger_source, read_book
+from genops.cli._options import since_until
 from genops.cli._tables import money
 
 __all__ = ["register"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from genops.cli._options import columns_of, condition, moment
+from genops.cli._options import columns_of, condition, since_until, writing
 from genops.config import settings
 from genops.core.errors import ConfigurationError
 
@@ -74,7 +74,7 @@ def report(
     conditions = tuple((column, value or None) for column, value in map(condition, where or []))
     request = reporting.Request(
         by=columns_of(by) or ("team",),
-        filters=Filters(moment("--since", since), moment("--until", until), conditions),
+        filters=Filters(*since_until(since, until), conditions),
         compare=compare,
         top=top,
         every=every.value if every is not None else None,
@@ -108,17 +108,17 @@ def _write(made: Report, output: Format, file: Path | None) -> None:
         else:
             typer.echo("no calls match; run a governed application, or `genops demo`.")
         return
-    try:
-        if output is Format.PARQUET and file is not None:
+    text = report_files.as_json(made) if output is Format.JSON else report_files.as_csv(made)
+    text = report_html.as_html(made, coverage_of(made)) if output is Format.HTML else text
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    with writing(file):
+        if output is Format.PARQUET:
             report_files.write_parquet(made, file)
-        elif output is Format.TABLE and file is not None:
+        elif output is Format.TABLE:
             with file.open("w") as stream:
                 print_report(Console(file=stream, width=120), made)
         else:
-            text = report_files.as_json(made) if output is Format.JSON else report_files.as_csv(made)
-            text = report_html.as_html(made, coverage_of(made)) if output is Format.HTML else text
-            typer.echo(text, nl=False) if file is None else file.write_text(text)
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.", fix="name another file") from None
-    if file is not None:
-        typer.echo(f"wrote {file}", err=True)
+            file.write_text(text)
+    typer.echo(f"wrote {file}", err=True)

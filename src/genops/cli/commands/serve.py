@@ -47,16 +47,19 @@ def serve(
         raise NotInstalled(
             f"the server needs {', '.join(missing)}, which is not installed.", fix="pip install 'genops-ai[serve]'"
         )
-    from genops.server.serving import Options, serve, url_of
+    from genops.server.serving import EVERYWHERE, Options, serve, url_of
 
     loaded = settings.load({})
     directory = (ledger or loaded.ledger.dir).expanduser().absolute()
 
     def announce(access: Access, port: int, grpc_port: int | None) -> None:
-        url = url_of(access.host, port)
+        everywhere = access.host in EVERYWHERE
+        url = url_of("127.0.0.1" if everywhere else access.host, port)
         typer.echo(f"GenOps serves {directory}")
         typer.echo(f"  dashboard  {url}{access.login_path or '/'}")
         typer.echo(f"  OTLP       {url} (HTTP)" + (f", {access.host}:{grpc_port} (gRPC)" if grpc_port else ""))
+        if everywhere:
+            typer.echo("  elsewhere  the same, with the name of this machine for 127.0.0.1")
         if access.token is not None:
             typer.echo(f"  token      {access.token}")
             typer.echo(f"  senders    OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer {access.token}'")

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from genops.analytics.statement import Adjustment, Statement, as_dict, as_html, coverage_text, make_statement
 from genops.cli._ledger_options import Ledger, ledger_source, month_span
+from genops.cli._options import writing
 from genops.cli._tables import money
 from genops.core.errors import ConfigurationError
 
@@ -76,7 +77,8 @@ def statement(
     if output is None:
         typer.echo(text)
     else:
-        output.write_text(f"{text}\n", encoding="utf-8")
+        with writing(output):
+            output.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _adjustment(text: str) -> Adjustment:

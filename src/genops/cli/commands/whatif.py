@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from genops.analytics.whatif import WhatIf, WhatIfRow, read_usage, what_if
-from genops.cli._ledger_options import AsJson, Ledger, Since, Until, Where, asked, ledger_source, read_book, since_until
+from genops.cli._ledger_options import AsJson, Ledger, Since, Until, Where, asked, ledger_source, read_book
+from genops.cli._options import since_until
 from genops.cli._tables import money
 from genops.core.comparing import TokenRatios, split_model
 from genops.core.errors import ConfigurationError

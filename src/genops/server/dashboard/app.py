@@ -38,7 +38,10 @@ _YEAR_S = 365 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the navigation. `keys` are those of the URL that it reads besides period, filters and grouping."""
+    """A page of the navigation. `keys` are those of the URL that it reads besides period, filters and grouping.
+
+    A page with `money` on it adds amounts up, so it is about one currency at a time.
+    """
 
     path: str
     title: str
@@ -46,17 +49,18 @@ class Page:
     template: str
     make: Callable[[View], dict[str, Any]]
     keys: frozenset[str] = frozenset()
+    money: bool = True
 
 
 PAGES = (
     Page("/", "Overview", "o", "overview.html", overview, frozenset({"split"})),
     Page("/explore", "Explore", "e", "explore.html", explore, frozenset({"order", "before"})),
     Page("/budgets", "Budgets", "b", "budgets.html", budgets),
-    Page("/policy", "Policy", "p", "policy.html", policy),
+    Page("/policy", "Policy", "p", "policy.html", policy, money=False),
     Page("/customers", "Unit economics", "c", "customers.html", customers),
-    Page("/evals", "Evaluations", "v", "evals.html", evals),
+    Page("/evals", "Evaluations", "v", "evals.html", evals, money=False),
     Page("/compliance", "Compliance", "m", "compliance.html", compliance),
-    Page("/setup", "Setup", "s", "setup.html", health.setup),
+    Page("/setup", "Setup", "s", "setup.html", health.setup, money=False),
 )
 _UNFILTERED = frozenset({"/setup"})  # it is about everything
 
@@ -91,13 +95,15 @@ class _Pages:
         try:
             selection = read_selection(request.query_params.multi_items(), now=now, known=page.keys)
             view = View(self._state, selection, _asked(request, page.keys))
+            view = view.of_one_currency() if page.money else view
             context = page.make(view)
+            sums = context.get("totals", {"calls": 1})
+            context["loading"] = not sums["calls"] and not sums["blocked"] and view.loading()
         except ConfigurationError as error:
             return self._error(error.message, error.fix, 400)
-        sums = context.get("totals", {"calls": 1})
-        context["loading"] = not sums["calls"] and not sums["blocked"] and view.loading()
         context |= {"receiver": str(request.base_url).rstrip("/")} if page.path == "/setup" else {}
-        return self._render(page.template, selection, title=page.title, here=page.path, **context)
+        context |= {"money_in": view.currency, "currencies": view.currencies if len(view.currencies) > 1 else ()}
+        return self._render(page.template, view.selection, title=page.title, here=page.path, **context)
 
     def call(self, request: Request) -> Response:
         """The page of one call."""
@@ -130,6 +136,8 @@ class _Pages:
         found = self._templates.get_template(template)
         kept = None if context.get("here") in _UNFILTERED else selection
         now = datetime.now(UTC)
+        problems = self._state.health().get("problems", ())
+        context = {"money_in": "USD", "currencies": (), "problems": problems} | context
         return HTMLResponse(found.render(selection=selection, carried=kept, now=now, **context), status_code=status)
 
 
@@ -161,6 +169,7 @@ def _environment(state: State) -> Environment:
         "exact": f.exact,
         "file_name": lambda place: str(place).rsplit("/", 1)[-1],
         "fraction": fraction,
+        "in_code": f.in_code,
         "moment": f.moment,
         "money": f.money,
         "percent": f.percent,
@@ -172,7 +181,7 @@ def _environment(state: State) -> Environment:
         "title_of": title_of,
         "pairs": lambda columns, row: tuple((column, row[column]) for column in columns),
     }
-    environment.tests["money_unit"] = is_money
+    environment.tests |= {"money_unit": is_money, "currency": f.is_currency}
     environment.globals |= {
         "asset": lambda name: f"/assets/{name}?v={__version__}",
         "pages": PAGES,

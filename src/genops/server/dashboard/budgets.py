@@ -64,7 +64,6 @@ def budgets(view: View) -> dict[str, Any]:
         "limits": [each for each in found.budgets if each.rate],
         "trouble": None,
         "spent": spent,
-        "clock": now,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from genops.core.cost import Cost, Unpriced
@@ -75,10 +74,11 @@ def call(view: View, call_id: str) -> dict[str, Any] | None:
     booked, inside = entry["cost"], entry["parent_call_id"]
     return {
         "call": entry,
+        "money_in": entry["currency"],
+        "judgements": view.state.source.query("judgements", call_id=call_id, trace_id=entry["trace_id"] or ""),
         "priced": priced,
         "parent": inside is not None and bool(view.state.source.query("call", call_id=inside)),
         "lines": priced.lines if isinstance(priced, Cost) else (),
-        "lines_sum": sum((line.amount for line in priced.lines), Decimal(0)) if isinstance(priced, Cost) else None,
         "agrees": isinstance(priced, Cost) and booked is not None and priced.amount == booked,
         "book_version": PriceBook.default().version,
     }

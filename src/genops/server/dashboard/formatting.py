@@ -13,6 +13,8 @@ __all__ = [
     "count",
     "duration",
     "exact",
+    "in_code",
+    "is_currency",
     "moment",
     "money",
     "percent",
@@ -86,9 +88,9 @@ def quantity(number: int | Decimal) -> str:
 
 
 def tally(amount: Decimal, unit: str) -> str:
-    """An amount of what a budget counts that is not money."""
+    """An amount of what a budget counts that is not money; without its unit if that is ""."""
     said = {"compute_seconds": "s", "concurrent": "in flight"}.get(unit, unit)
-    return f"{count(amount.quantize(Decimal(1)) if amount >= 10 else round(amount, 1).normalize())} {said}"
+    return f"{count(amount.quantize(Decimal(1)) if amount >= 10 else round(amount, 1).normalize())} {said}".rstrip()
 
 
 def percent(share: Decimal | float | None, places: int = 0) -> str:
@@ -145,13 +147,24 @@ def plain(value: Any) -> str:
 
 
 def shown(value: Any, unit: str) -> str:
-    """A value of a chart for people. `unit` is USD, ms, % or calls; None is a gap."""
+    """A value of a chart for people. `unit` is a currency, ms, % or calls; None is a gap."""
     if value is None:
         return "–"
-    if unit == "USD":
-        return money(Decimal(value))
+    if is_currency(unit):
+        return money(Decimal(value), currency=unit)
     if unit == "ms":
         return duration(float(value))
     if unit == "%":
         return percent(float(value), 1)
     return count(value) if isinstance(value, int) else f"{float(value):.3g}"
+
+
+def is_currency(unit: str) -> bool:
+    """Whether what a chart counts is money: an ISO 4217 code."""
+    return len(unit) == 3 and unit.isalpha() and unit.isupper()
+
+
+def in_code(text: str) -> list[tuple[bool, str]]:
+    """What to type, in parts: whether each is code, and the part. Backticks mark code; without any, all of it is."""
+    parts = [(bool(place % 2), part) for place, part in enumerate(text.split("`"))]
+    return [each for each in parts if each[1]] if len(parts) > 1 else [(True, text)]

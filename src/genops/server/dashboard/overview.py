@@ -26,7 +26,8 @@ def overview(view: View) -> dict[str, Any]:
     split = view.asked.get("split", SPLITS[0])
     split = split if split in SPLITS else SPLITS[0]
     _, spend = view.over_time("spend_over_time", first, "cost", by=split, top=_LAYERS)
-    previous = view.sums(selection.before) if selection.before is not None else None
+    before = selection.before
+    previous = view.sums(before.and_where("currency", view.currency)) if before is not None else None
     latency = view.rows("latency_over_time", bucket=selection.bucket(first))
     calls = [row["calls"] for row in latency]
     return {
@@ -68,9 +69,10 @@ def _change(totals: dict[str, Any], previous: dict[str, Any] | None, first: date
     return (spent - before) / before
 
 
-def _pace(totals: dict[str, Any], view: View) -> tuple[Decimal, timedelta] | None:
-    """What a day costs at the pace of the calls in view, and how long that pace was looked at; None under an hour."""
+def _pace(totals: dict[str, Any], view: View) -> Decimal | None:
+    """What a day costs at the pace of the calls in view; None where that is less than an hour of them."""
     length = view.selection.end - view.selection.start(totals["first_at"])
     if length < timedelta(hours=1):
         return None
-    return totals["cost"] / Decimal(int(length.total_seconds())) * _DAY, length
+    cost: Decimal = totals["cost"]
+    return cost / Decimal(int(length.total_seconds())) * _DAY

@@ -63,8 +63,10 @@ TITLES = {
     "region": "Region",
     "session_id": "Session",
     "trace_id": "Trace",
+    "currency": "Currency",
 }
-GROUPS = tuple(TITLES)[:-2]  # sessions and traces are for filters: one group for each of them says nothing
+# Sessions and traces are for filters: one group for each of them says nothing. Currencies are not added up.
+GROUPS = tuple(TITLES)[:-3]
 FILTERS = tuple(TITLES)
 _TAG = "tag:"
 _MOST_GROUPS = 3
@@ -92,7 +94,10 @@ class Selection:
         """The period of the same length before this one; None for one without a start."""
         if self.since is None:
             return None
-        return Filters(since=self.since - (self.end - self.since), until=self.since, where=self.where)
+        try:
+            return Filters(since=self.since - (self.end - self.since), until=self.since, where=self.where)
+        except OverflowError:  # before the year 1
+            return None
 
     def start(self, first: datetime | None) -> datetime:
         """Where charts start: with the period, or with the first call if that came later."""
@@ -182,6 +187,8 @@ def read_selection(
     )
     if "since" in found or "until" in found:
         since, until = (_moment(found, name) for name in ("since", "until"))
+        if since is not None and since >= (until or now):
+            raise ConfigurationError("that period ends before it begins.", fix="?since=2026-11-01&until=2026-11-30")
         return replace(selection, period="custom", since=since, until=until)
     period = found.get("period", [_DEFAULT])[0]
     if period not in PERIODS:

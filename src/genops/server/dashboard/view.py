@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,14 +31,22 @@ class State(Protocol):
     @property
     def settings(self) -> Settings: ...
 
+    @property
+    def health(self) -> Callable[[], Mapping[str, Any]]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One request for a page. `asked` are the keys of the URL that only this page reads."""
+    """One request for a page. `asked` are the keys of the URL that only this page reads.
+
+    `currency` is that of every amount on the page, `currencies` are all there are to choose from.
+    """
 
     state: State
     selection: Selection
     asked: Mapping[str, str]
+    currency: str = "USD"
+    currencies: tuple[str, ...] = ()
 
     @property
     def now(self) -> datetime:
@@ -49,6 +57,28 @@ class View:
         if not self.state.directory.is_dir() or self.state.source.query("sums")[0]["first_at"] is not None:
             return False
         return next(LedgerReader(self.state.directory).entries(), None) is not None
+
+    def of_one_currency(self) -> View:
+        """The same about the calls in one currency, because amounts of several are never added up.
+
+        It is the one that is asked for, else the one in which most calls were booked.
+        """
+        others = tuple(each for each in self.selection.where if each[0] != "currency")
+        everything = replace(self.selection, where=others)
+        found = self._booked_in(everything.filters)
+        asked = [value for column, value in self.selection.where if column == "currency" and value is not None]
+        currency = (asked or list(found) or [self.currency])[0]
+        chosen = everything.only((("currency", currency),)) if len(found) > 1 else self.selection
+        return replace(self, selection=chosen, currency=currency, currencies=found)
+
+    def _booked_in(self, filters: Filters) -> tuple[str, ...]:
+        """The currencies of calls with a cost, the most used first. Calls without one say USD."""
+        found = [row["value"] for row in self.rows("values", filters, column="currency")]
+        if len(found) > 1:
+            rows = self.rows("sums", filters, by=("currency",))
+            priced = [row for row in rows if row["calls"] > row["unpriced"]]
+            found = [row["currency"] for row in sorted(priced, key=lambda row: (-row["calls"], row["currency"]))]
+        return tuple(found)
 
     def rows(self, query: str, filters: Filters | None = None, **parameters: Any) -> Rows:
         """The rows of a named query over the selected calls."""

@@ -114,7 +114,13 @@
     ({ theme: toggleTheme, live: toggleLive, help: help })[action.dataset.action]();
   });
 
+  // The navigation of a phone is wider than the phone.
+  function showPlace() {
+    var list = document.querySelector(".side nav"), link = list && list.querySelector("[aria-current]");
+    if (link) list.scrollLeft = Math.max(0, link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2);
+  }
   function ready() {
+    showPlace();
     window.genopsCharts();
     if (stream && stream.readyState === 1) show("live");
     else if (kept("genops-live") === "off") show("paused");
