@@ -45,6 +45,7 @@ var environment = func() *cel.Env {
 type condition struct {
 	text    string
 	program cel.Program
+	quick   quick
 	reads   []int
 	asks    []int
 }
@@ -73,7 +74,7 @@ func compile(text, place string) (*condition, error) {
 			return nil, &Error{Place: place, Message: err.Error(), Fix: "correct the condition"}
 		}
 	}
-	made := &condition{text: text, program: program}
+	made := &condition{text: text, program: program, quick: quickly(tree)}
 	for _, name := range identifiers(text) {
 		if number := Number(name); number >= 0 {
 			made.reads = append(made.reads, number)
@@ -133,7 +134,10 @@ func typeName(kind *cel.Type) string {
 }
 
 // holds is whether the condition is true of what is bound.
-func (c *condition) holds(bound cel.Activation) (bool, error) {
+func (c *condition) holds(bound *bindings) (bool, error) {
+	if answer := c.quick(bound); answer != open {
+		return answer == yes, nil
+	}
 	found, _, err := c.program.Eval(bound)
 	if err != nil {
 		return false, err

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
 
@@ -111,13 +109,14 @@ func (s *Set) Scope(static *Known) *Scope {
 		}
 		made.values[number] = valueOf(made.static[number])
 	}
+	bound := bind(made, nil)
+	defer bound.done()
 	for place, rule := range s.Rules {
 		switch {
 		case !rule.Match.matches(&made.static):
 		case rule.condition.dynamic():
 			made.open = append(made.open, place)
 		default:
-			bound := bindings{scope: made}
 			made.settled = bound.decide(made.settled, place, rule)
 		}
 	}
@@ -156,7 +155,8 @@ func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
 	if len(s.open) == 0 {
 		return s.settled, false
 	}
-	bound := bindings{scope: s, dynamic: dynamic}
+	bound := bind(s, dynamic)
+	defer bound.done()
 	for _, place := range s.open {
 		found = bound.decide(found, place, s.set.Rules[place])
 	}
@@ -179,56 +179,6 @@ func (b both) Fact(number int) any {
 		return b.dynamic.Fact(number)
 	}
 	return b.scope.static[number]
-}
-
-// bindings are what conditions are evaluated with. What is not known is not bound.
-type bindings struct {
-	scope   *Scope
-	dynamic Facts
-	values  [mostInputs]ref.Val
-	asked   [mostInputs]bool
-}
-
-// ResolveName is the value of an input, or whether it is known for a name with has_ before it.
-func (b *bindings) ResolveName(name string) (any, bool) {
-	named, ok := bindable[name]
-	if !ok {
-		return nil, false
-	}
-	found := b.value(named.number)
-	if named.asks {
-		return types.Bool(found != nil), true
-	}
-	return found, found != nil
-}
-
-type asked struct {
-	number int
-	asks   bool
-}
-
-// bindable are the names of a condition: each an input, or the question whether it is known.
-var bindable = func() map[string]asked {
-	made := map[string]asked{}
-	for _, name := range conditionNames {
-		bare := strings.TrimPrefix(name, has)
-		made[name] = asked{numbers[bare], bare != name}
-	}
-	return made
-}()
-
-// Parent is none: there are no other bindings.
-func (b *bindings) Parent() cel.Activation { return nil }
-
-func (b *bindings) value(number int) ref.Val {
-	if !table.Inputs[number].Dynamic {
-		return b.scope.values[number]
-	}
-	if !b.asked[number] {
-		b.asked[number] = true
-		b.values[number] = valueOf(b.dynamic.Fact(number))
-	}
-	return b.values[number]
 }
 
 // decide appends what is found about one rule, if anything is.

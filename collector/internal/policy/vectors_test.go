@@ -193,7 +193,7 @@ func TestConditionsAreThoseOfPython(t *testing.T) {
 		for number := range table.Inputs {
 			scope.values[number] = valueOf(known[number])
 		}
-		holds, err := compiled.holds(&bindings{scope: scope, dynamic: &known})
+		holds, err := compiled.holds(bind(scope, &known))
 		if err != nil {
 			return "error"
 		}

@@ -2,6 +2,7 @@ package redactionprocessor
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -486,9 +487,25 @@ var clean = strings.Repeat("Thanks for the summary. We looked at the plan again 
 	"the second part still needs some work: the access rules are not written down, and nobody knows whether the old token "+
 	"service can be switched off before summer. Could you ask the authors about the key points (there were 3 of them)? ", 8)[:2048]
 
-func benchmark(b *testing.B, content string) {
-	p, batch := newProcessor(b, nil), plain(content)
+// others are spans of no call: names that nobody knows, with short values.
+func others() ptrace.Traces {
 	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for i := range 100 {
+		span := spans.AppendEmpty()
+		span.SetName("GET /checkout")
+		span.Attributes().PutStr("url.path", "/checkout")
+		for place := range 13 {
+			span.Attributes().PutStr("app.attribute."+strconv.Itoa(place), fmt.Sprintf("value-%d-%d", i%7, place))
+		}
+	}
+	return td
+}
+
+func benchmark(b *testing.B, content string) { benchmarkOf(b, plain(content)) }
+
+func benchmarkOf(b *testing.B, batch ptrace.Traces) {
+	p, td := newProcessor(b, nil), ptrace.NewTraces()
 	b.ReportAllocs()
 	for b.Loop() {
 		batch.CopyTo(td)
@@ -498,6 +515,10 @@ func benchmark(b *testing.B, content string) {
 }
 
 func BenchmarkWithoutContent(b *testing.B) { benchmark(b, "") }
+
+func BenchmarkNamesOfNobody(b *testing.B) {
+	benchmarkOf(b, others())
+}
 
 func BenchmarkCleanContent(b *testing.B) { benchmark(b, clean) }
 
