@@ -18,6 +18,7 @@ type bindings struct {
 	facts   [mostInputs]any
 	made    uint32 // those whose value is there, too
 	values  [mostInputs]ref.Val
+	found   []finding // of the call
 }
 
 var unbound = sync.Pool{New: func() any { return &bindings{} }}
@@ -33,7 +34,8 @@ func (b *bindings) done() {
 		number := bits.TrailingZeros32(left)
 		b.facts[number], b.values[number] = nil, nil
 	}
-	b.scope, b.dynamic, b.asked, b.made = nil, nil, 0, 0
+	clear(b.found)
+	b.scope, b.dynamic, b.asked, b.made, b.found = nil, nil, 0, 0, b.found[:0]
 	unbound.Put(b)
 }
 

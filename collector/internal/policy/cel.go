@@ -135,8 +135,15 @@ func typeName(kind *cel.Type) string {
 
 // holds is whether the condition is true of what is bound.
 func (c *condition) holds(bound *bindings) (bool, error) {
-	if answer := c.quick(bound); answer != open {
-		return answer == yes, nil
+	switch c.quick(bound) {
+	case yes:
+		return true, nil
+	case no:
+		return false, nil
+	case fails:
+		if bound.unknown(c.reads) != "" {
+			return false, errUnknown
+		}
 	}
 	found, _, err := c.program.Eval(bound)
 	if err != nil {
@@ -148,6 +155,8 @@ func (c *condition) holds(bound *bindings) (bool, error) {
 	}
 	return bool(answer), nil
 }
+
+var errUnknown = errors.New("a fact is not known")
 
 // valueOf is a fact as CEL has it.
 func valueOf(fact any) ref.Val {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -19,6 +18,7 @@ const (
 	open answer = iota // for CEL to say, whatever it says: true, false or an error
 	yes
 	no
+	fails // a fact that is needed is not known
 )
 
 func answered(holds bool) answer {
@@ -28,8 +28,8 @@ func answered(holds bool) answer {
 	return no
 }
 
-// quick answers a condition, or leaves it open. It never says other than CEL, and never says that there is an error:
-// facts that are not known, numbers that are none and every form of condition that it does not know are left open.
+// quick answers a condition, or leaves it open. It never says other than CEL: numbers that are none, and every form of
+// condition that it does not know, are left open.
 type quick func(b *bindings) answer
 
 func leftOpen(*bindings) answer { return open }
@@ -53,7 +53,7 @@ func quickForm(given ast.Expr) quick {
 		return quickJoin(call, yes)
 	case name == operators.LogicalNot:
 		inner := quickForm(call.Args()[0])
-		return func(b *bindings) answer { return [...]answer{open: open, yes: no, no: yes}[inner(b)] }
+		return func(b *bindings) answer { return [...]answer{open: open, yes: no, no: yes, fails: fails}[inner(b)] }
 	case call.IsMemberFunction() && len(call.Args()) == 1:
 		return quickOfText(name, call.Target(), call.Args()[0])
 	case name == operators.In:
@@ -73,11 +73,13 @@ func quickJoin(call ast.CallExpr, decides answer) quick {
 	return func(b *bindings) answer {
 		all := yes + no - decides
 		for _, side := range sides {
-			switch side(b) {
-			case decides:
+			switch found := side(b); {
+			case found == decides:
 				return decides
-			case open:
+			case found == open || all == open:
 				all = open
+			case found == fails:
+				all = fails
 			}
 		}
 		return all
@@ -92,12 +94,25 @@ func quickFlag(name string) quick {
 	case named.asks:
 		return func(b *bindings) answer { return answered(b.fact(named.number) != nil) }
 	}
+	return ofFact(named.number, func(value bool) answer { return answered(value) })
+}
+
+// ofFact answers by a fact of the type that its input has.
+func ofFact[T any](number int, then func(value T) answer) quick {
 	return func(b *bindings) answer {
-		if value, ok := b.fact(named.number).(bool); ok {
-			return answered(value)
+		fact := b.fact(number)
+		if value, ok := fact.(T); ok {
+			return then(value)
 		}
-		return open
+		return notThere(fact)
 	}
+}
+
+func notThere(fact any) answer {
+	if fact == nil {
+		return fails
+	}
+	return open
 }
 
 // input is the number of the input that an expression names alone; false if it does not.
@@ -119,13 +134,13 @@ func quickOfText(name string, target, argument ast.Expr) quick {
 	if test == nil || !ok || !isText {
 		return leftOpen
 	}
-	return quickText(number, func(text string) bool { return test(text, string(part)) })
+	return ofFact(number, func(text string) answer { return answered(test(text, string(part))) })
 }
 
 // quickChoice is model in ["gpt-5.4", "gpt-4.1"].
 func quickChoice(left, right ast.Expr) quick {
 	number, ok := input(left)
-	if !ok || right.Kind() != ast.ListKind || len(right.AsList().OptionalIndices()) > 0 {
+	if !ok || right.Kind() != ast.ListKind || right.AsList().Size() == 0 || len(right.AsList().OptionalIndices()) > 0 {
 		return leftOpen
 	}
 	var choices []string
@@ -136,16 +151,7 @@ func quickChoice(left, right ast.Expr) quick {
 		}
 		choices = append(choices, string(choice))
 	}
-	return quickText(number, func(text string) bool { return slices.Contains(choices, text) })
-}
-
-func quickText(number int, test func(text string) bool) quick {
-	return func(b *bindings) answer {
-		if text, ok := b.fact(number).(string); ok {
-			return answered(test(text))
-		}
-		return open
-	}
+	return ofFact(number, func(text string) answer { return answered(slices.Contains(choices, text)) })
 }
 
 func literalOf(given ast.Expr) any {
@@ -164,36 +170,35 @@ func quickComparison(name string, left, right ast.Expr) quick {
 	switch value := literalOf(right).(type) {
 	case types.String:
 		if name == operators.Equals || name == operators.NotEquals {
-			return quickText(number, func(text string) bool { return (text == string(value)) == (name == operators.Equals) })
+			return ofFact(number, func(text string) answer { return answered((text == string(value)) == (name == operators.Equals)) })
 		}
 	case types.Int:
-		return compared(name, int64(value), func(b *bindings) (int64, bool) {
-			amount, ok := b.fact(number).(int64)
-			return amount, ok
-		})
+		if test := compared(name, int64(value)); test != nil {
+			return ofFact(number, test)
+		}
 	case types.Double:
-		return compared(name, float64(value), func(b *bindings) (float64, bool) {
-			amount, ok := b.fact(number).(float64)
-			return amount, ok && !math.IsNaN(amount)
-		})
+		if test := compared(name, float64(value)); test != nil {
+			return ofFact(number, test)
+		}
 	}
 	return leftOpen
 }
 
-func compared[N int64 | float64](name string, to N, of func(b *bindings) (N, bool)) quick {
+// compared is how an amount compares with another; nil for what is no comparison.
+func compared[N int64 | float64](name string, to N) func(amount N) answer {
 	test := map[string]func(amount N) bool{
 		operators.Equals: func(amount N) bool { return amount == to }, operators.NotEquals: func(amount N) bool { return amount != to },
 		operators.Less: func(amount N) bool { return amount < to }, operators.LessEquals: func(amount N) bool { return amount <= to },
 		operators.Greater: func(amount N) bool { return amount > to }, operators.GreaterEquals: func(amount N) bool { return amount >= to },
 	}[name]
 	if test == nil {
-		return leftOpen
+		return nil
 	}
-	return func(b *bindings) answer {
-		if amount, ok := of(b); ok {
-			return answered(test(amount))
+	return func(amount N) answer {
+		if amount != amount { // NaN
+			return open
 		}
-		return open
+		return answered(test(amount))
 	}
 }
 
@@ -208,16 +213,12 @@ func quickSize(name string, left, right ast.Expr) quick {
 		of = left.AsCall().Args()[0]
 	}
 	number, ok := input(of)
-	if !ok {
+	test := compared(name, int64(value))
+	switch {
+	case !ok || test == nil:
 		return leftOpen
+	case table.Inputs[number].Kind == kindTexts:
+		return ofFact(number, func(found map[string]string) answer { return test(int64(len(found))) })
 	}
-	return compared(name, int64(value), func(b *bindings) (int64, bool) {
-		switch found := b.fact(number).(type) {
-		case []string:
-			return int64(len(found)), true
-		case map[string]string:
-			return int64(len(found)), true
-		}
-		return 0, false
-	})
+	return ofFact(number, func(found []string) answer { return test(int64(len(found))) })
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,12 @@ func checkQuick(t *testing.T, compiled *condition, known *Known) bool {
 		return false
 	}
 	found, _, err := compiled.program.Eval(bound)
+	if answer == fails {
+		require.Error(t, err, "%s\n%v", compiled.text, *known)
+		missing := func(number int) bool { return known[number] == nil }
+		require.True(t, slices.ContainsFunc(compiled.reads, missing), "%s\n%v", compiled.text, *known)
+		return true
+	}
 	require.NoError(t, err, "%s\n%v", compiled.text, *known)
 	require.Equal(t, answer == yes, found.Value(), "%s\n%v", compiled.text, *known)
 	return true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cel.dev/cel-go/common/types/ref"
@@ -97,6 +98,13 @@ type Scope struct {
 	open       []int // the rules that look at facts of the single call
 	exemptions []*Exemption
 	decision   *Decision // if nothing about a call can change it
+	last       atomic.Pointer[remembered]
+}
+
+// remembered is a decision and what it was made of: calls of a kind are mostly found the same.
+type remembered struct {
+	found    []finding
+	decision *Decision
 }
 
 // Scope decides what depends only on the static inputs.
@@ -125,16 +133,17 @@ func (s *Set) Scope(static *Known) *Scope {
 			made.exemptions = append(made.exemptions, each)
 		}
 	}
-	tells := slices.ContainsFunc(made.settled, func(found finding) bool { return found.rule.tellsOfTheCall() })
-	if len(made.exemptions) == 0 && !tells {
+	if made.lasts(made.settled) {
 		decided := made.decided(made.settled, &made.static, time.Time{})
 		made.decision = &decided
 	}
 	return made
 }
 
-func (r *Rule) tellsOfTheCall() bool {
-	return slices.ContainsFunc(r.textInputs(), func(number int) bool { return table.Inputs[number].Dynamic })
+// lasts is whether a decision made of what was found holds for every call that is found the same: no exception ends, and
+// no message tells of the single call.
+func (s *Scope) lasts(found []finding) bool {
+	return len(s.exemptions) == 0 && !slices.ContainsFunc(found, func(each finding) bool { return each.rule.tells })
 }
 
 // Settled is the decision on calls about which nothing else is found; nil where that depends on the call.
@@ -142,21 +151,25 @@ func (s *Scope) Settled() *Decision { return s.decision }
 
 // Decide is the decision on one call at a time. dynamic gives its dynamic inputs, and is asked for those that are read.
 func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
-	found, more := s.findings(dynamic)
+	bound := bind(s, dynamic)
+	defer bound.done()
+	found, more := s.findings(bound)
 	if !more && s.decision != nil {
 		return s.decision
 	}
+	if last := s.last.Load(); last != nil && slices.Equal(last.found, found) {
+		return last.decision
+	}
 	made := s.decided(found, both{s, dynamic}, at)
+	if s.lasts(found) {
+		s.last.Store(&remembered{slices.Clone(found), &made})
+	}
 	return &made
 }
 
 // findings are in the order of the files; more is whether the single call adds any to what is settled.
-func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
-	if len(s.open) == 0 {
-		return s.settled, false
-	}
-	bound := bind(s, dynamic)
-	defer bound.done()
+func (s *Scope) findings(bound *bindings) (found []finding, more bool) {
+	found = bound.found[:0]
 	for _, place := range s.open {
 		found = bound.decide(found, place, s.set.Rules[place])
 	}
@@ -165,6 +178,7 @@ func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
 	}
 	found = append(found, s.settled...)
 	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
+	bound.found = found
 	return found, true
 }
 
@@ -190,15 +204,38 @@ func (b *bindings) decide(found []finding, place int, rule *Rule) []finding {
 	case err == nil:
 		return found
 	}
-	var missing []string
-	for _, number := range rule.condition.reads {
-		if b.value(number) == nil {
-			missing = append(missing, table.Inputs[number].Name)
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return append(found, finding{place, rule, strings.Join(missing, " and ") + " is not known", true})
+	if trouble := b.unknown(rule.condition.reads); trouble != "" {
+		return append(found, finding{place, rule, trouble, true})
 	}
 	return append(found, finding{place: place, rule: rule, trouble: said(err)})
 }
+
+// unknown says which of the inputs are not known; nothing if all are.
+func (b *bindings) unknown(reads []int) string {
+	missing := make([]int, 0, mostInputs)
+	for _, number := range reads {
+		if b.fact(number) == nil {
+			missing = append(missing, number)
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return ""
+	case 1:
+		return notKnown[missing[0]]
+	}
+	var names []string
+	for _, number := range missing {
+		names = append(names, table.Inputs[number].Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " and ") + " is not known"
+}
+
+// notKnown says of each input that it is not known.
+var notKnown = func() (made []string) {
+	for _, name := range inputNames {
+		made = append(made, name+" is not known")
+	}
+	return made
+}()
