@@ -16,6 +16,47 @@ type requests struct {
 	ParameterNames  map[string][]string `json:"parameter_names"`
 }
 
+// Asked are what an attribute may tell of a request, as bits.
+type Asked uint8
+
+// What a request may ask for.
+const (
+	AskedStreamed Asked = 1 << iota
+	AskedMaxOutputTokens
+	AskedTools
+)
+
+// AskedBy is what an attribute of a name may tell. Where no attribute of a span tells something, the functions below need
+// not be asked for it: there is none.
+func AskedBy(name string) Asked {
+	if found, ok := askedBy[name]; ok {
+		return found
+	}
+	for _, each := range names.Requests.Tools {
+		before, after, numbered := strings.Cut(each, "*")
+		if numbered && strings.HasPrefix(name, before) && strings.HasSuffix(name, after) {
+			return AskedTools
+		}
+	}
+	return 0
+}
+
+var askedBy = func() map[string]Asked {
+	made := map[string]Asked{streamedByName: AskedStreamed}
+	add := func(names []string, asked Asked) {
+		for _, name := range names {
+			made[name] |= asked
+		}
+	}
+	add(names.Requests.Streamed, AskedStreamed)
+	add(names.Requests.MaxOutputTokens, AskedMaxOutputTokens)
+	add(names.Requests.Tools, AskedTools)
+	add(names.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
+	return made
+}()
+
+const streamedByName = "ai.operationId" // "ai.streamText"
+
 const mostTools = 1000 // of one request that are read
 
 // Streamed is whether the answer came in pieces, as far as the span says so.
@@ -25,7 +66,7 @@ func Streamed(attributes pcommon.Map) bool {
 			return value.Bool()
 		}
 	}
-	if operation, ok := attributes.Get("ai.operationId"); ok && strings.HasPrefix(operation.Str(), "ai.stream") {
+	if operation, ok := attributes.Get(streamedByName); ok && strings.HasPrefix(operation.Str(), "ai.stream") {
 		return true
 	}
 	streamed, _ := parameter(attributes, "streamed").(bool)
