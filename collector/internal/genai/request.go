@@ -29,8 +29,10 @@ const (
 // AskedBy is what an attribute of a name may tell. Where no attribute of a span tells something, the functions below need
 // not be asked for it: there is none.
 func AskedBy(name string) Asked {
-	if found, ok := askedBy[name]; ok {
-		return found
+	if len(name) < longestAsked && askedLengths[len(name)] {
+		if found, ok := askedBy[name]; ok {
+			return found
+		}
 	}
 	for _, each := range names.Requests.Tools {
 		before, after, numbered := strings.Cut(each, "*")
@@ -52,6 +54,16 @@ var askedBy = func() map[string]Asked {
 	add(names.Requests.MaxOutputTokens, AskedMaxOutputTokens)
 	add(names.Requests.Tools, AskedTools)
 	add(names.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
+	return made
+}()
+
+const longestAsked = 64
+
+// askedLengths are the lengths of those names: most others are told apart by theirs.
+var askedLengths = func() (made [longestAsked]bool) {
+	for name := range askedBy {
+		made[len(name)] = true
+	}
 	return made
 }()
 

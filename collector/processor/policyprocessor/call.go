@@ -128,6 +128,9 @@ func appended(key []byte, text string) []byte {
 }
 
 func (c *call) appendTags(key []byte) []byte {
+	if !c.hasTags {
+		return append(key, 0)
+	}
 	found := c.tags()
 	names := slices.Sorted(maps.Keys(found))
 	key = binary.AppendUvarint(key, uint64(len(names)))

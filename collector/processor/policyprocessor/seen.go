@@ -28,13 +28,35 @@ const (
 
 const tagPrefix = semconv.GenopsTag + "."
 
-var seenNames = map[string]int{
-	semconv.GenopsPolicyResult: seenResult, semconv.GenopsCallID: seenCallID, semconv.GenopsCostRole: seenRole,
-	semconv.GenAIOperationName: seenOperation, semconv.GenopsRegion: seenRegion,
-	semconv.GenopsDataClassification: seenClassification, tagPrefix + "data_classification": seenTagged,
-	semconv.GenopsCostTotal: seenCost, semconv.GenopsCostCurrency: seenCurrency,
-	semconv.GenopsRedactionEntities: seenEntities, semconv.GenopsBudgetConsumed: seenConsumed,
-	semconv.GenopsBudgetAllocated: seenAllocated,
+// placeOf is the place of an attribute in seen; -1 for others.
+func placeOf(name string) int {
+	switch name {
+	case semconv.GenopsPolicyResult:
+		return seenResult
+	case semconv.GenopsCallID:
+		return seenCallID
+	case semconv.GenopsCostRole:
+		return seenRole
+	case semconv.GenAIOperationName:
+		return seenOperation
+	case semconv.GenopsRegion:
+		return seenRegion
+	case semconv.GenopsDataClassification:
+		return seenClassification
+	case tagPrefix + "data_classification":
+		return seenTagged
+	case semconv.GenopsCostTotal:
+		return seenCost
+	case semconv.GenopsCostCurrency:
+		return seenCurrency
+	case semconv.GenopsRedactionEntities:
+		return seenEntities
+	case semconv.GenopsBudgetConsumed:
+		return seenConsumed
+	case semconv.GenopsBudgetAllocated:
+		return seenAllocated
+	}
+	return -1
 }
 
 // seen is what one look at all attributes finds. What is not there need not be looked for again.
@@ -49,14 +71,12 @@ type seen struct {
 func (s *seen) look(attributes pcommon.Map) {
 	s.attributes = attributes
 	for name, value := range attributes.All() {
-		own := strings.HasPrefix(name, "genops.")
-		if own || name == semconv.GenAIOperationName {
-			if place, ok := seenNames[name]; ok && !s.has(place) {
-				s.values[place], s.there = value, s.there|1<<place
-			}
-			s.hasTags = s.hasTags || strings.HasPrefix(name, tagPrefix)
+		if place := placeOf(name); place >= 0 && !s.has(place) {
+			s.values[place], s.there = value, s.there|1<<place
 		}
-		if !own {
+		if strings.HasPrefix(name, tagPrefix) {
+			s.hasTags = true
+		} else {
 			s.asked |= genai.AskedBy(name)
 		}
 	}
