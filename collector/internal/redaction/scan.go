@@ -17,7 +17,7 @@ const (
 // oddLetter is who looks for the two letters above ASCII that are cases of k and s.
 const oddLetter = -1
 
-// scanner finds everything that rules accept. One pass over the bytes says where a rule may match at all: behind a
+// scanner finds everything that rules accept. A look at the bytes says where a rule may match at all: behind a
 // literal, or around a run of digits. Only there its automaton runs.
 type scanner struct {
 	rules    []*compiled
@@ -25,8 +25,9 @@ type scanner struct {
 	digits   []*compiled // those that need a run of digits, by how many
 	words    []*compiled // those that may match where any word begins
 	shortest int         // bytes of the shortest word in which one of them may match
+	farthest int         // that one of the digits begins behind the start of a match
 	anywhere []*compiled
-	reach    int // how far before the end of a literal a match may begin
+	backs    []*compiled // those that read backwards
 	works    sync.Pool
 }
 
@@ -56,16 +57,19 @@ func newScanner(rules []*compiled) *scanner {
 	texts := map[string][]int{"\u017f": {oddLetter}, "\u212a": {oddLetter}}
 	for i, rule := range rules {
 		rule.index = i
+		if rule.back != nil {
+			made.backs = append(made.backs, rule)
+		}
 		switch {
 		case len(rule.literals) > 0:
 			for _, text := range rule.literals {
 				texts[text] = append(texts[text], i)
 			}
-			made.reach = max(made.reach, rule.farthest+longestText)
 		case rule.back != nil:
 			made.anywhere = append(made.anywhere, rule)
 		case rule.digits:
 			made.digits = append(made.digits, rule)
+			made.farthest = max(made.farthest, rule.farthest)
 		case rule.wordStart:
 			made.words = append(made.words, rule)
 			made.shortest = min(made.shortest, rule.leastWord())
@@ -154,11 +158,16 @@ func (w *work) pass(text string, lead int) {
 		w.waiting[rule] = w.waiting[rule][:0]
 	}
 	w.queued = w.queued[:0]
-	for i, rule := range w.scanner.rules {
-		if rule.back != nil && (w.seen[i] || len(rule.literals) == 0 || (w.odd && rule.folds)) {
+	for _, rule := range w.scanner.backs {
+		if w.seen[rule.index] || len(rule.literals) == 0 || (w.odd && rule.folds) {
 			w.search(rule)
-		} else if w.odd && rule.folds && len(rule.literals) > 0 {
-			w.tryEverywhere(rule)
+		}
+	}
+	if w.odd {
+		for _, rule := range w.scanner.rules {
+			if rule.back == nil && rule.folds && len(rule.literals) > 0 {
+				w.tryEverywhere(rule)
+			}
 		}
 	}
 	for _, rule := range w.scanner.anywhere {
@@ -171,32 +180,49 @@ func (w *work) pass(text string, lead int) {
 // findLiterals notes where the rules that have literals are to be tried.
 func (w *work) findLiterals() {
 	l := w.scanner.literals
-	state := uint32(0)
+	key := uint32(0)
 	for i := range len(w.text) {
-		state = l.next[state+uint32(l.class[w.text[i]])]
-		if state < l.quiet {
-			continue
+		if key = l.key(key, l.class[w.text[i]]); l.mayBegin(key) {
+			w.literalsAt(i - keyLength + 1)
 		}
-		for _, each := range l.ended[(state-l.quiet)/uint32(l.width)] {
-			w.literal(each, i+1)
+	}
+	for i := range keyLength - 1 {
+		if key = l.key(key, 0); l.mayBegin(key) {
+			w.literalsAt(len(w.text) + i - keyLength + 1)
 		}
 	}
 }
 
-func (w *work) literal(each literal, end int) {
-	if each.who == oddLetter {
+// literalsAt takes the literals that begin at a place, the short ones first.
+func (w *work) literalsAt(start int) {
+	if start < 0 {
+		return // there was not yet a whole key
+	}
+	l := w.scanner.literals
+	state := uint32(0)
+	for i := start; i < len(w.text); i++ {
+		if state = l.next[state+uint32(l.class[w.text[i]])]; state == 0 {
+			return
+		}
+		for _, each := range l.ended[state/uint32(l.width)] {
+			w.literal(each, start)
+		}
+	}
+}
+
+func (w *work) literal(who, at int) {
+	if who == oddLetter {
 		w.odd = true
 		return
 	}
-	rule := w.scanner.rules[each.who]
+	rule := w.scanner.rules[who]
 	if rule.back != nil {
-		w.seen[each.who] = true
+		w.seen[who] = true
 		return
 	}
-	at := end - each.length
 	for start := max(at-rule.farthest, 0); start <= at-rule.nearest; start++ {
 		if w.mayStart(rule, start) {
-			w.wait(rule, start, end)
+			w.wait(rule, start, at)
 		}
 	}
 }
@@ -205,13 +231,13 @@ func (w *work) mayStart(rule *compiled, start int) bool {
 	return rule.first[w.text[start]] && !(rule.wordStart && start > 0 && wordByte[w.text[start-1]])
 }
 
-// wait puts a place in order: a longer literal that ends later may begin earlier.
-func (w *work) wait(rule *compiled, start, end int) {
+// wait puts a place in order: a literal may be farther behind the start than the one before it. at is where it is.
+func (w *work) wait(rule *compiled, start, at int) {
 	list := w.waiting[rule.index]
 	if len(list) == 0 {
 		w.queued = append(w.queued, rule.index)
-	} else if len(list) >= manyInOne && list[0] < end-w.scanner.reach && !w.odd {
-		w.tryWaiting(rule, end-w.scanner.reach)
+	} else if len(list) >= manyInOne && list[0] < at-rule.farthest && !w.odd {
+		w.tryWaiting(rule, at-rule.farthest)
 		list = w.waiting[rule.index]
 	}
 	list = append(list, start)
@@ -282,11 +308,22 @@ func (w *work) word(start, end int) {
 
 func (w *work) number(at int) {
 	count := digitsAhead(w.text[at:])
+	first := max(at-w.scanner.farthest, 0)
+	begins := at // of the words from there on, the first
+	for i := at - 1; i >= first; i-- {
+		if wordByte[w.text[i]] && !wordByte[byteAt(w.text, i-1)] {
+			begins = i
+		}
+	}
 	for _, rule := range w.scanner.digits {
 		if rule.leadDigits > count {
 			return
 		}
-		for start := max(at-rule.farthest, 0); start <= at; start++ {
+		start := max(at-rule.farthest, 0)
+		if rule.wordStart {
+			start = max(start, begins)
+		}
+		for ; start <= at; start++ {
 			if w.mayStart(rule, start) {
 				w.try(rule, start)
 			}
