@@ -32,25 +32,24 @@ func newLiterals(texts map[string][]int) *literals {
 	}
 	made.state()
 	for text, whose := range texts {
-		at := uint32(0)
+		at := 0
 		for i := range len(text) {
-			place := at + uint32(made.class[text[i]])
+			place := at*made.width + int(made.class[text[i]])
 			if made.next[place] == 0 {
-				made.next[place] = made.state()
+				made.next[place] = uint32(made.state())
 			}
-			at = made.next[place]
+			at = int(made.next[place])
 		}
-		made.ended[at/uint32(made.width)] = whose
+		made.ended[at] = whose
 		made.begin(text, 0, 0)
 	}
 	return made
 }
 
-// state adds a state, and is where its row begins.
-func (l *literals) state() uint32 {
-	row := uint32(len(l.next))
+// state adds a state.
+func (l *literals) state() int {
 	l.next, l.ended = append(l.next, make([]uint32, l.width)...), append(l.ended, nil)
-	return row
+	return len(l.ended) - 1
 }
 
 // begin sets the bits of all keys with which a text may begin; what follows a shorter one may be anything.

@@ -199,13 +199,13 @@ func (w *work) literalsAt(start int) {
 		return // there was not yet a whole key
 	}
 	l := w.scanner.literals
-	state := uint32(0)
+	state := 0
 	for i := start; i < len(w.text); i++ {
-		if state = l.next[state+uint32(l.class[w.text[i]])]; state == 0 {
+		if state = int(l.next[state*l.width+int(l.class[w.text[i]])]); state == 0 {
 			return
 		}
-		for _, each := range l.ended[state/uint32(l.width)] {
-			w.literal(each, start)
+		for _, who := range l.ended[state] {
+			w.literal(who, start)
 		}
 	}
 }

@@ -460,6 +460,49 @@ func plain(content string) ptrace.Traces {
 	return td
 }
 
+func TestWhatWasCleanOnceIsNotTakenForAnother(t *testing.T) {
+	p := newProcessor(t, nil)
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for range 4 {
+		attributes := spans.AppendEmpty().Attributes()
+		attributes.PutStr("title", "hunter2x")
+		attributes.PutStr("db.password", "hunter2x")
+		attributes.PutStr("x", "ydb.password")
+		attributes.PutStr("xy", "db.password")
+	}
+	_, err := p.processTraces(context.Background(), td)
+	require.NoError(t, err)
+	for _, span := range spans.All() {
+		assert.Equal(t, "hunter2x", span.Attributes().AsRaw()["title"])
+		assert.Equal(t, "[SECRET]", span.Attributes().AsRaw()["db.password"])
+		assert.Equal(t, "ydb.password", span.Attributes().AsRaw()["x"])
+	}
+}
+
+func TestMemoryHoldsWhatComesAgainAndNothingElse(t *testing.T) {
+	m := newMemory()
+	m.slots = m.slots[:1] // all texts in one place
+	take := func(name, text string) bool {
+		slot := &m.slots[0]
+		_, hash := m.of(name, text)
+		held := slot.holds(name, text)
+		if !held {
+			slot.note(name, text, hash)
+		}
+		return held
+	}
+	assert.False(t, take("route", "/cart"))
+	assert.False(t, take("route", "/cart"), "seen for the second time, and kept")
+	assert.True(t, take("route", "/cart"))
+	assert.False(t, take("id", "4f7a"))
+	assert.True(t, take("route", "/cart"), "what comes once takes nothing's place")
+	assert.False(t, take("rout", "e/cart"))
+	assert.False(t, take("", "route/cart"))
+	slot, _ := m.of("", strings.Repeat("x", longestText+1))
+	assert.Nil(t, slot)
+}
+
 func FuzzProcessor(f *testing.F) {
 	f.Add("note", "to "+mail, "{\"a\": [1, \"x\"]}", []byte("\xff"))
 	f.Add(mail, secrets, `["\u00e9"]`, []byte(card))
