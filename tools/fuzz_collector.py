@@ -3,8 +3,8 @@
     python tools/fuzz_collector.py                three seconds each
     python tools/fuzz_collector.py --seconds 60   longer
 
-`go test -list` finds the targets, and a look at the sources says whether it left one out, such as one behind a build tag.
-What a fuzzer finds is written to testdata/fuzz of its package, and ends the run.
+`go test -list` finds the targets, and a look at the sources says whether it left one out, such as one behind a build
+tag. What a fuzzer finds is written to testdata/fuzz of its package, and ends the run.
 """
 
 from __future__ import annotations

@@ -34,9 +34,8 @@ func AskedBy(name string) Asked {
 			return found
 		}
 	}
-	for _, each := range names.Requests.Tools {
-		before, after, numbered := strings.Cut(each, "*")
-		if numbered && strings.HasPrefix(name, before) && strings.HasSuffix(name, after) {
+	for _, each := range numberedTools {
+		if strings.HasPrefix(name, each[0]) && strings.HasSuffix(name, each[1]) {
 			return AskedTools
 		}
 	}
@@ -54,6 +53,16 @@ var askedBy = func() map[string]Asked {
 	add(names.Requests.MaxOutputTokens, AskedMaxOutputTokens)
 	add(names.Requests.Tools, AskedTools)
 	add(names.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
+	return made
+}()
+
+// numberedTools are what the names of tools begin and end with that have a number between.
+var numberedTools = func() (made [][2]string) {
+	for _, name := range names.Requests.Tools {
+		if before, after, numbered := strings.Cut(name, "*"); numbered {
+			made = append(made, [2]string{before, after})
+		}
+	}
 	return made
 }()
 
