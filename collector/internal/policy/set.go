@@ -101,7 +101,7 @@ type Scope struct {
 	last       atomic.Pointer[remembered]
 }
 
-// remembered is a decision and what it was made of: calls of a kind are mostly found the same.
+// remembered is a decision and what of a call it was made of: calls of a kind are mostly found the same.
 type remembered struct {
 	found    []finding
 	decision *Decision
@@ -153,33 +153,34 @@ func (s *Scope) Settled() *Decision { return s.decision }
 func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
 	bound := bind(s, dynamic)
 	defer bound.done()
-	found, more := s.findings(bound)
-	if !more && s.decision != nil {
+	found := bound.findings()
+	if len(found) == 0 && s.decision != nil {
 		return s.decision
 	}
 	if last := s.last.Load(); last != nil && slices.Equal(last.found, found) {
 		return last.decision
 	}
-	made := s.decided(found, both{s, dynamic}, at)
-	if s.lasts(found) {
+	all := s.withSettled(found)
+	made := s.decided(all, both{s, dynamic}, at)
+	if s.lasts(all) {
 		s.last.Store(&remembered{slices.Clone(found), &made})
 	}
 	return &made
 }
 
-// findings are in the order of the files; more is whether the single call adds any to what is settled.
-func (s *Scope) findings(bound *bindings) (found []finding, more bool) {
-	found = bound.found[:0]
-	for _, place := range s.open {
-		found = bound.decide(found, place, s.set.Rules[place])
+// findings are those of the rules that look at facts of the single call.
+func (b *bindings) findings() []finding {
+	for _, place := range b.scope.open {
+		b.found = b.decide(b.found, place, b.scope.set.Rules[place])
 	}
-	if len(found) == 0 {
-		return s.settled, false
-	}
-	found = append(found, s.settled...)
-	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
-	bound.found = found
-	return found, true
+	return b.found
+}
+
+// withSettled are the findings about a call with those that its kind has, in the order of the files.
+func (s *Scope) withSettled(found []finding) []finding {
+	all := slices.Concat(found, s.settled)
+	slices.SortFunc(all, func(a, b finding) int { return a.place - b.place })
+	return all
 }
 
 // both are the facts of one call: the static ones of its scope, and its own.

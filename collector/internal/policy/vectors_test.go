@@ -93,7 +93,7 @@ func try(t testing.TB, set *Set, input map[string]any, at time.Time) (*Decision,
 func truths(scope *Scope, dynamic Facts) []string {
 	bound := bind(scope, dynamic)
 	defer bound.done()
-	found, _ := scope.findings(bound)
+	found := scope.withSettled(bound.findings())
 	names := make([]string, 0, len(found))
 	for _, each := range found {
 		names = append(names, each.rule.Name)
