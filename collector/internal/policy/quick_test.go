@@ -45,7 +45,7 @@ func anyCondition(random *rand.Rand, depth int) string {
 // anyFacts are facts of a call of which some are not known.
 func anyFacts(random *rand.Rand) *Known {
 	texts := []any{nil, "", "gpt-4.1", "gpt-5", "team", "openai", "a", "é\xff"}
-	amounts := []any{nil, 0.0, -0.0, 1.5, 2.0, math.NaN(), math.Inf(1), math.Inf(-1), 1e308}
+	amounts := []any{nil, 0.0, math.Copysign(0, -1), 1.5, 2.0, math.NaN(), math.Inf(1), math.Inf(-1), 1e308}
 	counts := []any{int64(0), int64(100), int64(101), int64(math.MaxInt64), int64(math.MinInt64), nil}
 	pick := func(all []any) any { return all[random.IntN(len(all))] }
 	made := &Known{}
