@@ -33,20 +33,18 @@ type turn struct {
 	under    attribution.Attribution
 	asked    bool
 	resolved bool
-	call     *call // the one at hand
+	call     *call // the one at hand; nil before the first
 	counts   counts
 }
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
-func (p *policyProcessor) turn() *turn {
-	return &turn{p: p, inForce: p.inForce.Load(), call: calls.Get().(*call)}
-}
-
 func (t *turn) done(ctx context.Context) {
-	t.call.clear()
-	calls.Put(t.call)
-	t.p.report(ctx, &t.counts)
+	if t.call != nil {
+		t.call.clear()
+		calls.Put(t.call)
+		t.p.report(ctx, &t.counts)
+	}
 }
 
 func (t *turn) payer(ctx context.Context, resource, attributes pcommon.Map) attribution.Attribution {
@@ -60,7 +58,7 @@ func (t *turn) payer(ctx context.Context, resource, attributes pcommon.Map) attr
 }
 
 func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	removed, turn := false, p.turn()
+	removed, turn := false, turn{p: p, inForce: p.inForce.Load()}
 	defer turn.done(ctx)
 	for _, resource := range td.ResourceSpans().All() {
 		turn.resolved = false
@@ -99,7 +97,7 @@ func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 // processLogs decides about events of calls that nobody decided: those of usage, and GenAI events. What an SDK or the
 // ledger connector wrote has its decision.
 func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	removed, turn := false, p.turn()
+	removed, turn := false, turn{p: p, inForce: p.inForce.Load()}
 	defer turn.done(ctx)
 	for _, resource := range ld.ResourceLogs().All() {
 		turn.resolved = false
@@ -138,6 +136,9 @@ func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 // decide decides about one call and writes down what was decided; true if the span or record is to be dropped.
 func (t *turn) decide(ctx context.Context, given *told, resource pcommon.Map) (dropped bool) {
 	defer t.p.fault(ctx)
+	if t.call == nil {
+		t.call = calls.Get().(*call)
+	}
 	asked := t.call
 	asked.clear()
 	asked.look(given.attributes)
