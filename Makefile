@@ -5,7 +5,7 @@ BIN := .venv/bin
 RECORDINGS ?= tests/recordings
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check-focus test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector conformance lint types generate check-generated bench docs screenshots changelog clean
+.PHONY: help setup demo test check-focus test-oldest test-litellm test-coexistence coexistence-table examples collector test-collector fuzz-collector conformance lint types generate check-generated bench docs screenshots changelog clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -85,12 +85,19 @@ test-collector: ## The Go parts: vet, staticcheck, tests with the race detector;
 	elif [ -n "$$CI" ]; then echo "Go was not found, and CI never skips the Collector.  fix: install Go 1.26 or later"; exit 1; \
 	else echo "SKIPPED: the Go parts in collector/ were not tested, because Go was not found.  fix: install Go 1.26 or later"; fi
 
-# -count=1: Go's cache of results does not see the vectors in spec.
+# -count=1: Go's cache of results does not see the vectors in spec. Last, the tests that the race detector would spoil.
 .PHONY: .test-collector
 .test-collector:
 	cd collector && go vet ./... && go tool -modfile=internal/tools/go.mod staticcheck ./...
 	cd collector && go test -race -count=1 ./...
-	cd collector && go test -count=1 -run CostNoMemory ./internal/redaction ./processor/redactionprocessor
+	cd collector && files=$$(grep -rl --include='*_test.go' '^//go:build !race' .) && \
+		tests=$$(grep -hoE '^func Test\w+' $$files | cut -c6- | paste -sd '|' -) && \
+		go test -count=1 -run "^($$tests)$$" $$(dirname $$files | sort -u)
+
+fuzz-collector: ## Every fuzz target of the Go parts for a few seconds; skipped without Go, never in CI
+	@if command -v go >/dev/null 2>&1; then $(PYTHON) tools/fuzz_collector.py; \
+	elif [ -n "$$CI" ]; then echo "Go was not found, and CI never skips the Collector.  fix: install Go 1.26 or later"; exit 1; \
+	else echo "SKIPPED: the Go parts in collector/ were not fuzzed, because Go was not found.  fix: install Go 1.26 or later"; fi
 
 conformance: setup ## The adapters against a folder of recordings: make conformance RECORDINGS=dir
 	GENOPS_RECORDINGS="$(RECORDINGS)" $(BIN)/python -m pytest -q tests/adapters/test_recordings.py -rs

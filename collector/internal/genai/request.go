@@ -16,6 +16,68 @@ type requests struct {
 	ParameterNames  map[string][]string `json:"parameter_names"`
 }
 
+// Asked are what an attribute may tell of a request, as bits.
+type Asked uint8
+
+// What a request may ask for.
+const (
+	AskedStreamed Asked = 1 << iota
+	AskedMaxOutputTokens
+	AskedTools
+)
+
+// AskedBy is what an attribute of a name may tell. Where no attribute of a span tells something, the functions below need
+// not be asked for it: there is none.
+func AskedBy(name string) Asked {
+	if len(name) < longestAsked && askedLengths[len(name)] {
+		if found, ok := askedBy[name]; ok {
+			return found
+		}
+	}
+	for _, each := range numberedTools {
+		if strings.HasPrefix(name, each[0]) && strings.HasSuffix(name, each[1]) {
+			return AskedTools
+		}
+	}
+	return 0
+}
+
+var askedBy = func() map[string]Asked {
+	made := map[string]Asked{streamedByName: AskedStreamed}
+	add := func(names []string, asked Asked) {
+		for _, name := range names {
+			made[name] |= asked
+		}
+	}
+	add(names.Requests.Streamed, AskedStreamed)
+	add(names.Requests.MaxOutputTokens, AskedMaxOutputTokens)
+	add(names.Requests.Tools, AskedTools)
+	add(names.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
+	return made
+}()
+
+// numberedTools are what the names of tools begin and end with that have a number between.
+var numberedTools = func() (made [][2]string) {
+	for _, name := range names.Requests.Tools {
+		if before, after, numbered := strings.Cut(name, "*"); numbered {
+			made = append(made, [2]string{before, after})
+		}
+	}
+	return made
+}()
+
+const longestAsked = 64
+
+// askedLengths are the lengths of those names: most others are told apart by theirs.
+var askedLengths = func() (made [longestAsked]bool) {
+	for name := range askedBy {
+		made[len(name)] = true
+	}
+	return made
+}()
+
+const streamedByName = "ai.operationId" // "ai.streamText"
+
 const mostTools = 1000 // of one request that are read
 
 // Streamed is whether the answer came in pieces, as far as the span says so.
@@ -25,7 +87,7 @@ func Streamed(attributes pcommon.Map) bool {
 			return value.Bool()
 		}
 	}
-	if operation, ok := attributes.Get("ai.operationId"); ok && strings.HasPrefix(operation.Str(), "ai.stream") {
+	if operation, ok := attributes.Get(streamedByName); ok && strings.HasPrefix(operation.Str(), "ai.stream") {
 		return true
 	}
 	streamed, _ := parameter(attributes, "streamed").(bool)

@@ -53,6 +53,13 @@ func TestWhatARequestAsksForInEveryDialect(t *testing.T) {
 				assert.Equal(t, each.limit, tokens)
 			}
 			assert.ElementsMatch(t, each.tools, Tools(attributes))
+			var asked Asked
+			for name := range each.attributes {
+				asked |= AskedBy(name)
+			}
+			assert.False(t, each.streamed && asked&AskedStreamed == 0)
+			assert.False(t, each.limit >= 0 && asked&AskedMaxOutputTokens == 0)
+			assert.False(t, len(each.tools) > 0 && asked&AskedTools == 0)
 		})
 	}
 }

@@ -45,6 +45,7 @@ var environment = func() *cel.Env {
 type condition struct {
 	text    string
 	program cel.Program
+	quick   quick
 	reads   []int
 	asks    []int
 }
@@ -73,7 +74,7 @@ func compile(text, place string) (*condition, error) {
 			return nil, &Error{Place: place, Message: err.Error(), Fix: "correct the condition"}
 		}
 	}
-	made := &condition{text: text, program: program}
+	made := &condition{text: text, program: program, quick: quickly(tree)}
 	for _, name := range identifiers(text) {
 		if number := Number(name); number >= 0 {
 			made.reads = append(made.reads, number)
@@ -133,7 +134,17 @@ func typeName(kind *cel.Type) string {
 }
 
 // holds is whether the condition is true of what is bound.
-func (c *condition) holds(bound cel.Activation) (bool, error) {
+func (c *condition) holds(bound *bindings) (bool, error) {
+	switch c.quick(bound) {
+	case yes:
+		return true, nil
+	case no:
+		return false, nil
+	case fails:
+		if bound.unknown(c.reads) != "" {
+			return false, errUnknown
+		}
+	}
 	found, _, err := c.program.Eval(bound)
 	if err != nil {
 		return false, err
@@ -144,6 +155,8 @@ func (c *condition) holds(bound cel.Activation) (bool, error) {
 	}
 	return bool(answer), nil
 }
+
+var errUnknown = errors.New("a fact is not known")
 
 // valueOf is a fact as CEL has it.
 func valueOf(fact any) ref.Val {

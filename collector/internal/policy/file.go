@@ -256,7 +256,11 @@ func (w *written) finish(rule *Rule, given *value, number int) error {
 	if rule.Match, err = joined(given, &w.match, &rule.Match); err != nil {
 		return err
 	}
-	return rule.validate()
+	if err = rule.validate(); err != nil {
+		return err
+	}
+	rule.tells = slices.ContainsFunc(rule.textInputs(), func(number int) bool { return table.Inputs[number].Dynamic })
+	return nil
 }
 
 func firstOf(texts ...string) string {

@@ -52,6 +52,7 @@ type Rule struct {
 	Source      string
 
 	condition *condition
+	tells     bool // a text of the rule names a fact of the single call
 }
 
 // validate names the first thing about the rule that cannot be meant.

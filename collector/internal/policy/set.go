@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
 
@@ -99,6 +98,13 @@ type Scope struct {
 	open       []int // the rules that look at facts of the single call
 	exemptions []*Exemption
 	decision   *Decision // if nothing about a call can change it
+	last       atomic.Pointer[remembered]
+}
+
+// remembered is a decision and what of a call it was made of: calls of a kind are mostly found the same.
+type remembered struct {
+	found    []finding
+	decision *Decision
 }
 
 // Scope decides what depends only on the static inputs.
@@ -111,13 +117,14 @@ func (s *Set) Scope(static *Known) *Scope {
 		}
 		made.values[number] = valueOf(made.static[number])
 	}
+	bound := bind(made, nil)
+	defer bound.done()
 	for place, rule := range s.Rules {
 		switch {
 		case !rule.Match.matches(&made.static):
 		case rule.condition.dynamic():
 			made.open = append(made.open, place)
 		default:
-			bound := bindings{scope: made}
 			made.settled = bound.decide(made.settled, place, rule)
 		}
 	}
@@ -126,16 +133,17 @@ func (s *Set) Scope(static *Known) *Scope {
 			made.exemptions = append(made.exemptions, each)
 		}
 	}
-	tells := slices.ContainsFunc(made.settled, func(found finding) bool { return found.rule.tellsOfTheCall() })
-	if len(made.exemptions) == 0 && !tells {
+	if made.lasts(made.settled) {
 		decided := made.decided(made.settled, &made.static, time.Time{})
 		made.decision = &decided
 	}
 	return made
 }
 
-func (r *Rule) tellsOfTheCall() bool {
-	return slices.ContainsFunc(r.textInputs(), func(number int) bool { return table.Inputs[number].Dynamic })
+// lasts is whether a decision made of what was found holds for every call that is found the same: no exception ends, and
+// no message tells of the single call.
+func (s *Scope) lasts(found []finding) bool {
+	return len(s.exemptions) == 0 && !slices.ContainsFunc(found, func(each finding) bool { return each.rule.tells })
 }
 
 // Settled is the decision on calls about which nothing else is found; nil where that depends on the call.
@@ -143,29 +151,36 @@ func (s *Scope) Settled() *Decision { return s.decision }
 
 // Decide is the decision on one call at a time. dynamic gives its dynamic inputs, and is asked for those that are read.
 func (s *Scope) Decide(dynamic Facts, at time.Time) *Decision {
-	found, more := s.findings(dynamic)
-	if !more && s.decision != nil {
+	bound := bind(s, dynamic)
+	defer bound.done()
+	found := bound.findings()
+	if len(found) == 0 && s.decision != nil {
 		return s.decision
 	}
-	made := s.decided(found, both{s, dynamic}, at)
+	if last := s.last.Load(); last != nil && slices.Equal(last.found, found) {
+		return last.decision
+	}
+	all := s.withSettled(found)
+	made := s.decided(all, both{s, dynamic}, at)
+	if s.lasts(all) {
+		s.last.Store(&remembered{slices.Clone(found), &made})
+	}
 	return &made
 }
 
-// findings are in the order of the files; more is whether the single call adds any to what is settled.
-func (s *Scope) findings(dynamic Facts) (found []finding, more bool) {
-	if len(s.open) == 0 {
-		return s.settled, false
+// findings are those of the rules that look at facts of the single call.
+func (b *bindings) findings() []finding {
+	for _, place := range b.scope.open {
+		b.found = b.decide(b.found, place, b.scope.set.Rules[place])
 	}
-	bound := bindings{scope: s, dynamic: dynamic}
-	for _, place := range s.open {
-		found = bound.decide(found, place, s.set.Rules[place])
-	}
-	if len(found) == 0 {
-		return s.settled, false
-	}
-	found = append(found, s.settled...)
-	slices.SortFunc(found, func(a, b finding) int { return a.place - b.place })
-	return found, true
+	return b.found
+}
+
+// withSettled are the findings about a call with those that its kind has, in the order of the files.
+func (s *Scope) withSettled(found []finding) []finding {
+	all := slices.Concat(found, s.settled)
+	slices.SortFunc(all, func(a, b finding) int { return a.place - b.place })
+	return all
 }
 
 // both are the facts of one call: the static ones of its scope, and its own.
@@ -181,56 +196,6 @@ func (b both) Fact(number int) any {
 	return b.scope.static[number]
 }
 
-// bindings are what conditions are evaluated with. What is not known is not bound.
-type bindings struct {
-	scope   *Scope
-	dynamic Facts
-	values  [mostInputs]ref.Val
-	asked   [mostInputs]bool
-}
-
-// ResolveName is the value of an input, or whether it is known for a name with has_ before it.
-func (b *bindings) ResolveName(name string) (any, bool) {
-	named, ok := bindable[name]
-	if !ok {
-		return nil, false
-	}
-	found := b.value(named.number)
-	if named.asks {
-		return types.Bool(found != nil), true
-	}
-	return found, found != nil
-}
-
-type asked struct {
-	number int
-	asks   bool
-}
-
-// bindable are the names of a condition: each an input, or the question whether it is known.
-var bindable = func() map[string]asked {
-	made := map[string]asked{}
-	for _, name := range conditionNames {
-		bare := strings.TrimPrefix(name, has)
-		made[name] = asked{numbers[bare], bare != name}
-	}
-	return made
-}()
-
-// Parent is none: there are no other bindings.
-func (b *bindings) Parent() cel.Activation { return nil }
-
-func (b *bindings) value(number int) ref.Val {
-	if !table.Inputs[number].Dynamic {
-		return b.scope.values[number]
-	}
-	if !b.asked[number] {
-		b.asked[number] = true
-		b.values[number] = valueOf(b.dynamic.Fact(number))
-	}
-	return b.values[number]
-}
-
 // decide appends what is found about one rule, if anything is.
 func (b *bindings) decide(found []finding, place int, rule *Rule) []finding {
 	holds, err := rule.condition.holds(b)
@@ -240,15 +205,38 @@ func (b *bindings) decide(found []finding, place int, rule *Rule) []finding {
 	case err == nil:
 		return found
 	}
-	var missing []string
-	for _, number := range rule.condition.reads {
-		if b.value(number) == nil {
-			missing = append(missing, table.Inputs[number].Name)
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return append(found, finding{place, rule, strings.Join(missing, " and ") + " is not known", true})
+	if trouble := b.unknown(rule.condition.reads); trouble != "" {
+		return append(found, finding{place, rule, trouble, true})
 	}
 	return append(found, finding{place: place, rule: rule, trouble: said(err)})
 }
+
+// unknown says which of the inputs are not known; nothing if all are.
+func (b *bindings) unknown(reads []int) string {
+	missing := make([]int, 0, mostInputs)
+	for _, number := range reads {
+		if b.fact(number) == nil {
+			missing = append(missing, number)
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return ""
+	case 1:
+		return notKnown[missing[0]]
+	}
+	var names []string
+	for _, number := range missing {
+		names = append(names, table.Inputs[number].Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " and ") + " is not known"
+}
+
+// notKnown says of each input that it is not known.
+var notKnown = func() (made []string) {
+	for _, name := range inputNames {
+		made = append(made, name+" is not known")
+	}
+	return made
+}()

@@ -84,12 +84,16 @@ func try(t testing.TB, set *Set, input map[string]any, at time.Time) (*Decision,
 		known.Set(name, value)
 	}
 	scope := asked.Scope(&known)
-	return scope.Decide(&known, at), truths(scope, &known)
+	first := scope.Decide(&known, at)
+	assert.Equal(t, first, scope.Decide(&known, at), "what is remembered is what was decided")
+	return first, truths(scope, &known)
 }
 
 // truths are the rules that are true of a call, or could not be decided, in the order of the files.
 func truths(scope *Scope, dynamic Facts) []string {
-	found, _ := scope.findings(dynamic)
+	bound := bind(scope, dynamic)
+	defer bound.done()
+	found := scope.withSettled(bound.findings())
 	names := make([]string, 0, len(found))
 	for _, each := range found {
 		names = append(names, each.rule.Name)
@@ -193,7 +197,7 @@ func TestConditionsAreThoseOfPython(t *testing.T) {
 		for number := range table.Inputs {
 			scope.values[number] = valueOf(known[number])
 		}
-		holds, err := compiled.holds(&bindings{scope: scope, dynamic: &known})
+		holds, err := compiled.holds(bind(scope, &known))
 		if err != nil {
 			return "error"
 		}

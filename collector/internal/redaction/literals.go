@@ -1,19 +1,20 @@
 package redaction
 
-// literals finds many texts at once, whatever the case of their letters: one load for each byte of the text, however
-// many there are (Aho and Corasick 1975).
-type literals struct {
-	next  []uint32 // by state and class of the byte
-	class [256]uint8
-	width int
-	quiet uint32 // states below it end no text
-	ended [][]literal
-}
+// keyLength is how many bytes tell whether a literal may begin where they stand, keyBits how many bits there are of each.
+const (
+	keyLength = 3
+	keyBits   = 6
+	keyMask   = 1<<(keyLength*keyBits) - 1
+)
 
-// literal is a text that is looked for and for whom.
-type literal struct {
-	length int
-	who    int
+// literals finds many texts at once, whatever the case of their letters. One bit for each three bytes in a row says
+// whether any of the texts may begin there; where it is set, which is rare, the texts are followed letter by letter.
+type literals struct {
+	begins [(keyMask + 1) / 64]uint64
+	class  [256]uint8 // 0 for bytes that are in no text
+	width  int
+	next   []uint32 // by state and class of the byte; 0 where no text goes on
+	ended  [][]int  // by state, for whom a text ends there
 }
 
 func newLiterals(texts map[string][]int) *literals {
@@ -29,97 +30,45 @@ func newLiterals(texts map[string][]int) *literals {
 	for upper := byte('A'); upper <= 'Z'; upper++ {
 		made.class[upper] = made.class[upper+'a'-'A']
 	}
-	trie := newTrie(made, texts)
-	trie.link()
-	trie.number(made)
-	return made
-}
-
-type trie struct {
-	children []map[uint8]int
-	fails    []int
-	ended    [][]literal
-	order    []int // nodes, the shallow ones first
-}
-
-func newTrie(l *literals, texts map[string][]int) *trie {
-	made := &trie{}
-	made.node()
+	made.state()
 	for text, whose := range texts {
 		at := 0
 		for i := range len(text) {
-			class := l.class[text[i]]
-			child, ok := made.children[at][class]
-			if !ok {
-				child = made.node()
-				made.children[at][class] = child
+			place := at*made.width + int(made.class[text[i]])
+			if made.next[place] == 0 {
+				made.next[place] = uint32(made.state())
 			}
-			at = child
+			at = int(made.next[place])
 		}
-		for _, who := range whose {
-			made.ended[at] = append(made.ended[at], literal{len(text), who})
-		}
+		made.ended[at] = whose
+		made.begin(text, 0, 0)
 	}
 	return made
 }
 
-func (t *trie) node() int {
-	t.children = append(t.children, map[uint8]int{})
-	t.fails, t.ended = append(t.fails, 0), append(t.ended, nil)
-	return len(t.children) - 1
+// state adds a state.
+func (l *literals) state() int {
+	l.next, l.ended = append(l.next, make([]uint32, l.width)...), append(l.ended, nil)
+	return len(l.ended) - 1
 }
 
-// link says where to go on where a text is none after all, and adds the texts that end inside others.
-func (t *trie) link() {
-	t.order = []int{0}
-	for i := 0; i < len(t.order); i++ {
-		at := t.order[i]
-		for class, child := range t.children[at] {
-			t.order = append(t.order, child)
-			if at != 0 {
-				t.fails[child] = t.follow(t.fails[at], class)
-			}
-			t.ended[child] = append(t.ended[child], t.ended[t.fails[child]]...)
+// begin sets the bits of all keys with which a text may begin; what follows a shorter one may be anything.
+func (l *literals) begin(text string, at int, key uint32) {
+	switch {
+	case at == keyLength:
+		l.begins[key/64] |= 1 << (key % 64)
+	case at < len(text):
+		l.begin(text, at+1, l.key(key, l.class[text[at]]))
+	default:
+		for class := range 1 << keyBits {
+			l.begin(text, at+1, l.key(key, uint8(class)))
 		}
-	}
-}
-
-func (t *trie) follow(at int, class uint8) int {
-	for {
-		if child, ok := t.children[at][class]; ok {
-			return child
-		}
-		if at == 0 {
-			return 0
-		}
-		at = t.fails[at]
 	}
 }
 
-// number lays the states out, those that end no text first.
-func (t *trie) number(l *literals) {
-	numbers := make([]uint32, len(t.order))
-	count := uint32(0)
-	for _, loud := range []bool{false, true} {
-		if loud {
-			l.quiet = count
-		}
-		for _, at := range t.order {
-			if (len(t.ended[at]) > 0) == loud {
-				numbers[at] = count * uint32(l.width)
-				count++
-			}
-		}
-	}
-	l.next = make([]uint32, int(count)*l.width)
-	l.ended = make([][]literal, count-l.quiet)
-	l.quiet *= uint32(l.width)
-	for _, at := range t.order {
-		for class := range l.width {
-			l.next[int(numbers[at])+class] = numbers[t.follow(at, uint8(class))]
-		}
-		if numbers[at] >= l.quiet {
-			l.ended[(numbers[at]-l.quiet)/uint32(l.width)] = t.ended[at]
-		}
-	}
+// key is that of the last bytes with one more. Of many classes, some share their bits.
+func (l *literals) key(key uint32, class uint8) uint32 {
+	return (key<<keyBits | uint32(class)%(1<<keyBits)) & keyMask
 }
+
+func (l *literals) mayBegin(key uint32) bool { return l.begins[key/64]>>(key%64)&1 != 0 }

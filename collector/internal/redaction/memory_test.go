@@ -9,7 +9,7 @@ import (
 )
 
 // Not under the race detector, which makes pools forget what they hold.
-func TestCleanTextCostsNoMemory(t *testing.T) {
+func TestCleanTextsCostNoMemory(t *testing.T) {
 	redactor := newRedactor(t, Options{})
 	tally := new(Tally)
 	redactor.RedactValue("gen_ai.input.messages", clean, tally)

@@ -98,6 +98,23 @@ func TestPrefiltersLoseNothing(t *testing.T) {
 	}
 }
 
+func TestWhereATextStandsMakesNoDifference(t *testing.T) {
+	redactor := newRedactor(t, Options{})
+	for i, text := range texts(t) {
+		if i%23 != 0 {
+			continue
+		}
+		want := redactor.Find("\n" + text)
+		for more := 1; more < 140; more += 3 {
+			got := redactor.Find(strings.Repeat(" ", more) + "\n" + text)
+			for at := range got {
+				got[at].Start, got[at].End = got[at].Start-more, got[at].End-more
+			}
+			require.Equal(t, want, got, "%d blanks before %q", more, text)
+		}
+	}
+}
+
 func FuzzPrefiltersLoseNothing(f *testing.F) {
 	redactor := newRedactor(f, Options{})
 	unfiltered := newOracle(redactor)
@@ -198,6 +215,9 @@ func TestRulesOfTheUser(t *testing.T) {
 		"without an end":      {Rule{Pattern: `<<.*>>`}, "a <<b>> c >> d", "a [T] d"},
 		"matches nothing":     {Rule{Pattern: `q*`}, "a b", "a b"},
 		"a part in a part":    {Rule{Pattern: `(?:id=(\w+);)+`, Group: 1}, "id=ab;id=cd; x", "id=ab;id=[T]; x"},
+		"bytes of many kinds": {Rule{Pattern: `(?:ключ|пароль|鍵|密碼|κλειδί|ключове) ([a-z]+)`, Group: 1}, "鍵 abc, ключ def", "鍵 [T], ключ [T]"},
+		"a word or more":      {Rule{Pattern: `\b[qx][a-z]*(?: [a-z]+)?`}, "a x yz b " + strings.Repeat("-", 60) + "q", "a [T] b " + strings.Repeat("-", 60) + "[T]"},
+		"a very long word":    {Rule{Pattern: `\b[qx][a-z]{70,80}\b`}, "a x" + strings.Repeat("y", 75) + " b", "a [T] b"},
 		"letters of all":      {Rule{Pattern: `(?i)straße \p{Lu}{2}`}, "STRAßE ÄÖ!", "[T]!"},
 		"at the end":          {Rule{Pattern: `end$`}, "end end", "end [T]"},
 		"announced":           {Rule{Pattern: `\d{3}`, Near: []string{"gate"}}, "gate 123 then a very long way to go until the other 456", "gate [T] then a very long way to go until the other 456"},

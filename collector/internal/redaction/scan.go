@@ -17,7 +17,7 @@ const (
 // oddLetter is who looks for the two letters above ASCII that are cases of k and s.
 const oddLetter = -1
 
-// scanner finds everything that rules accept. One pass over the bytes says where a rule may match at all: behind a
+// scanner finds everything that rules accept. A look at the bytes says where a rule may match at all: behind a
 // literal, or around a run of digits. Only there its automaton runs.
 type scanner struct {
 	rules    []*compiled
@@ -25,8 +25,9 @@ type scanner struct {
 	digits   []*compiled // those that need a run of digits, by how many
 	words    []*compiled // those that may match where any word begins
 	shortest int         // bytes of the shortest word in which one of them may match
+	farthest int         // that one of the digits begins behind the start of a match
 	anywhere []*compiled
-	reach    int // how far before the end of a literal a match may begin
+	backs    []*compiled // those that read backwards
 	works    sync.Pool
 }
 
@@ -56,16 +57,19 @@ func newScanner(rules []*compiled) *scanner {
 	texts := map[string][]int{"\u017f": {oddLetter}, "\u212a": {oddLetter}}
 	for i, rule := range rules {
 		rule.index = i
+		if rule.back != nil {
+			made.backs = append(made.backs, rule)
+		}
 		switch {
 		case len(rule.literals) > 0:
 			for _, text := range rule.literals {
 				texts[text] = append(texts[text], i)
 			}
-			made.reach = max(made.reach, rule.farthest+longestText)
 		case rule.back != nil:
 			made.anywhere = append(made.anywhere, rule)
 		case rule.digits:
 			made.digits = append(made.digits, rule)
+			made.farthest = max(made.farthest, rule.farthest)
 		case rule.wordStart:
 			made.words = append(made.words, rule)
 			made.shortest = min(made.shortest, rule.leastWord())
@@ -154,11 +158,16 @@ func (w *work) pass(text string, lead int) {
 		w.waiting[rule] = w.waiting[rule][:0]
 	}
 	w.queued = w.queued[:0]
-	for i, rule := range w.scanner.rules {
-		if rule.back != nil && (w.seen[i] || len(rule.literals) == 0 || (w.odd && rule.folds)) {
+	for _, rule := range w.scanner.backs {
+		if w.seen[rule.index] || len(rule.literals) == 0 || (w.odd && rule.folds) {
 			w.search(rule)
-		} else if w.odd && rule.folds && len(rule.literals) > 0 {
-			w.tryEverywhere(rule)
+		}
+	}
+	if w.odd {
+		for _, rule := range w.scanner.rules {
+			if rule.back == nil && rule.folds && len(rule.literals) > 0 {
+				w.tryEverywhere(rule)
+			}
 		}
 	}
 	for _, rule := range w.scanner.anywhere {
@@ -171,32 +180,49 @@ func (w *work) pass(text string, lead int) {
 // findLiterals notes where the rules that have literals are to be tried.
 func (w *work) findLiterals() {
 	l := w.scanner.literals
-	state := uint32(0)
+	key := uint32(0)
 	for i := range len(w.text) {
-		state = l.next[state+uint32(l.class[w.text[i]])]
-		if state < l.quiet {
-			continue
+		if key = l.key(key, l.class[w.text[i]]); l.mayBegin(key) {
+			w.literalsAt(i - keyLength + 1)
 		}
-		for _, each := range l.ended[(state-l.quiet)/uint32(l.width)] {
-			w.literal(each, i+1)
+	}
+	for i := range keyLength - 1 {
+		if key = l.key(key, 0); l.mayBegin(key) {
+			w.literalsAt(len(w.text) + i - keyLength + 1)
 		}
 	}
 }
 
-func (w *work) literal(each literal, end int) {
-	if each.who == oddLetter {
+// literalsAt takes the literals that begin at a place, the short ones first.
+func (w *work) literalsAt(start int) {
+	if start < 0 {
+		return // there was not yet a whole key
+	}
+	l := w.scanner.literals
+	state := 0
+	for i := start; i < len(w.text); i++ {
+		if state = int(l.next[state*l.width+int(l.class[w.text[i]])]); state == 0 {
+			return
+		}
+		for _, who := range l.ended[state] {
+			w.literal(who, start)
+		}
+	}
+}
+
+func (w *work) literal(who, at int) {
+	if who == oddLetter {
 		w.odd = true
 		return
 	}
-	rule := w.scanner.rules[each.who]
+	rule := w.scanner.rules[who]
 	if rule.back != nil {
-		w.seen[each.who] = true
+		w.seen[who] = true
 		return
 	}
-	at := end - each.length
 	for start := max(at-rule.farthest, 0); start <= at-rule.nearest; start++ {
 		if w.mayStart(rule, start) {
-			w.wait(rule, start, end)
+			w.wait(rule, start, at)
 		}
 	}
 }
@@ -205,13 +231,13 @@ func (w *work) mayStart(rule *compiled, start int) bool {
 	return rule.first[w.text[start]] && !(rule.wordStart && start > 0 && wordByte[w.text[start-1]])
 }
 
-// wait puts a place in order: a longer literal that ends later may begin earlier.
-func (w *work) wait(rule *compiled, start, end int) {
+// wait puts a place in order: a literal may be farther behind the start than the one before it. at is where it is.
+func (w *work) wait(rule *compiled, start, at int) {
 	list := w.waiting[rule.index]
 	if len(list) == 0 {
 		w.queued = append(w.queued, rule.index)
-	} else if len(list) >= manyInOne && list[0] < end-w.scanner.reach && !w.odd {
-		w.tryWaiting(rule, end-w.scanner.reach)
+	} else if len(list) >= manyInOne && list[0] < at-rule.farthest && !w.odd {
+		w.tryWaiting(rule, at-rule.farthest)
 		list = w.waiting[rule.index]
 	}
 	list = append(list, start)
@@ -230,92 +256,6 @@ func (w *work) tryWaiting(rule *compiled, before int) {
 	}
 	w.waiting[rule.index] = list[:copy(list, list[done:])]
 }
-
-const (
-	noKind = iota
-	wordKind
-	digitKind
-)
-
-var kindOf = func() (made [256]uint8) {
-	for b := range made {
-		if wordByte[b] {
-			made[b] = wordKind
-		}
-		if isDigit(byte(b)) {
-			made[b] = digitKind
-		}
-	}
-	return made
-}()
-
-// findNumbers tries the rules that need digits, and those that may match where any word begins.
-func (w *work) findNumbers() {
-	last, began := uint8(noKind), 0
-	for i := range len(w.text) {
-		kind := kindOf[w.text[i]]
-		if kind == last {
-			continue
-		}
-		if last == noKind {
-			began = i
-		} else if kind == noKind && i-began >= w.scanner.shortest {
-			w.word(began, i)
-		}
-		if kind == digitKind {
-			w.number(i)
-		}
-		last = kind
-	}
-	if last != noKind && len(w.text)-began >= w.scanner.shortest {
-		w.word(began, len(w.text))
-	}
-}
-
-func (w *work) word(start, end int) {
-	for _, rule := range w.scanner.words {
-		if rule.first[w.text[start]] && (end-start >= rule.least || !rule.solid) {
-			w.try(rule, start)
-		}
-	}
-}
-
-func (w *work) number(at int) {
-	count := digitsAhead(w.text[at:])
-	for _, rule := range w.scanner.digits {
-		if rule.leadDigits > count {
-			return
-		}
-		for start := max(at-rule.farthest, 0); start <= at; start++ {
-			if w.mayStart(rule, start) {
-				w.try(rule, start)
-			}
-		}
-	}
-}
-
-// digitsAhead is how many digits there are up to what cannot be in a number; enough of them for any rule is enough.
-func digitsAhead(text string) (count int) {
-	const enough, farEnough = 20, 256
-	for i := range len(text) {
-		if isDigit(text[i]) {
-			count++
-		} else if !numberByte[text[i]] {
-			return count
-		}
-		if count == enough || i == farEnough {
-			return enough
-		}
-	}
-	return count
-}
-
-var numberByte = func() (made [256]bool) {
-	for b := range made {
-		made[b] = isNumber(byte(b))
-	}
-	return made
-}()
 
 func (w *work) tryEverywhere(rule *compiled) {
 	for start := range len(w.text) {

@@ -3,6 +3,7 @@ package policyprocessor
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -47,6 +48,30 @@ func BenchmarkTwentyRules(b *testing.B) {
 
 func BenchmarkTwentyRulesOfWhichTwoAreBroken(b *testing.B) {
 	benchmark(b, twenty(), repeated(map[string]any{"genops.cost.total": 1.6, "gen_ai.request.model": "o3"})...)
+}
+
+// sent are calls as bench/collector sends them, of a few teams, models and customers.
+func sent() []map[string]any {
+	made := make([]map[string]any, 512)
+	for i := range made {
+		model := []string{"gpt-4o-mini", "gpt-5.4", "gpt-4.1"}[i%3]
+		made[i] = map[string]any{
+			"gen_ai.request.model": model, "gen_ai.response.model": model, "gen_ai.response.id": fmt.Sprintf("chatcmpl-%d", i),
+			"gen_ai.request.max_tokens": 512, "gen_ai.usage.input_tokens": 800 + i, "server.address": "api.openai.com",
+			"server.port": 443, "genops.team": []string{"support", "search", "growth"}[i%3], "genops.project": "shop",
+			"genops.environment": "production", "genops.customer_id": fmt.Sprintf("customer-%d", i%40),
+			"genops.feature": "answer-ticket", "http.response.status_code": 200,
+		}
+	}
+	return made
+}
+
+func BenchmarkCallsAsTheyAreSent(b *testing.B) {
+	rules, err := os.ReadFile("../../../bench/collector/policies.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, string(rules), sent()...)
 }
 
 func BenchmarkRulesOnTheKindOfCall(b *testing.B) {

@@ -2,27 +2,27 @@ package policyprocessor
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
-	"strings"
 	"time"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/genops-ai/genops/collector/internal/attribution"
 	"github.com/genops-ai/genops/collector/internal/genai"
 	"github.com/genops-ai/genops/collector/internal/policy"
 	"github.com/genops-ai/genops/collector/internal/pricing"
-	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
 // call is what a span or a record says of one call, as the inputs of rules.
 type call struct {
-	attributes pcommon.Map
-	told       genai.Call
-	who        attribution.Attribution
-	at         time.Time
-	buffer     []byte // of keys
+	seen
+	told   genai.Call
+	who    attribution.Attribution
+	at     time.Time
+	buffer []byte // of keys
 }
+
+// clear forgets a call, so that the memory of another can be used.
+func (c *call) clear() { *c = call{buffer: c.buffer} }
 
 var (
 	inputTags           = policy.Number("tags")
@@ -37,8 +37,16 @@ var (
 	inputNow            = policy.Number("now")
 )
 
-// texts are the inputs that are one text each.
-var texts = map[int]func(c *call) string{
+// texts are the inputs that are one text each, by number; nil for others.
+var texts = func() []func(c *call) string {
+	made := make([]func(c *call) string, len(policy.Inputs()))
+	for number, text := range textInputs {
+		made[number] = text
+	}
+	return made
+}()
+
+var textInputs = map[int]func(c *call) string{
 	policy.Number("provider"):       func(c *call) string { return c.told.Provider },
 	policy.Number("operation"):      (*call).operation,
 	policy.Number("operation_type"): func(c *call) string { return c.told.Type },
@@ -57,32 +65,11 @@ var inputFields = func() []int {
 	return made
 }()
 
-func (c *call) text(name string) string {
-	if value, ok := c.attributes.Get(name); ok && value.Type() == pcommon.ValueTypeStr {
-		return value.Str()
-	}
-	return ""
-}
-
-func (c *call) number(name string) (float64, bool) {
-	value, ok := c.attributes.Get(name)
-	if !ok {
-		return 0, false
-	}
-	switch value.Type() {
-	case pcommon.ValueTypeDouble:
-		return value.Double(), true
-	case pcommon.ValueTypeInt:
-		return float64(value.Int()), true
-	}
-	return 0, false
-}
-
 func (c *call) operation() string {
-	switch {
-	case c.text(semconv.GenAIOperationName) != "":
-		return c.text(semconv.GenAIOperationName)
-	case c.told.Type == "embedding":
+	if stated := c.text(seenOperation); stated != "" {
+		return stated
+	}
+	if c.told.Type == "embedding" {
 		return "embeddings"
 	}
 	return "chat"
@@ -97,27 +84,17 @@ func (c *call) model() string {
 }
 
 func (c *call) region() string {
-	if stated := c.text(semconv.GenopsRegion); stated != "" {
+	if stated := c.text(seenRegion); stated != "" {
 		return stated
 	}
 	return c.told.Region
 }
 
 func (c *call) classification() string {
-	if stated := c.text(semconv.GenopsDataClassification); stated != "" {
+	if stated := c.text(seenClassification); stated != "" {
 		return stated
 	}
-	return c.text(semconv.GenopsTag + ".data_classification")
-}
-
-func (c *call) tags() map[string]string {
-	found := map[string]string{}
-	for name, value := range c.attributes.All() {
-		if tag, ok := strings.CutPrefix(name, semconv.GenopsTag+"."); ok {
-			found[tag] = value.AsString()
-		}
-	}
-	return found
+	return c.text(seenTagged)
 }
 
 // key tells kinds of calls apart: what the rules look at, each text after its length.
@@ -134,7 +111,7 @@ func (c *call) key(by *ruled) []byte {
 			key = appended(key, texts[number](c))
 		case number == inputStreamed:
 			streamed := "n"
-			if genai.Streamed(c.attributes) {
+			if c.streamed() {
 				streamed = "y"
 			}
 			key = appended(key, streamed)
@@ -151,12 +128,11 @@ func appended(key []byte, text string) []byte {
 }
 
 func (c *call) appendTags(key []byte) []byte {
-	found := c.tags()
-	names := make([]string, 0, len(found))
-	for name := range found {
-		names = append(names, name)
+	if !c.hasTags {
+		return append(key, 0)
 	}
-	slices.Sort(names)
+	found := c.tags()
+	names := slices.Sorted(maps.Keys(found))
 	key = binary.AppendUvarint(key, uint64(len(names)))
 	for _, name := range names {
 		key = appended(appended(key, name), found[name])
@@ -173,7 +149,7 @@ func (c *call) static(number int) any {
 	case texts[number] != nil:
 		text = texts[number](c)
 	case number == inputStreamed:
-		return genai.Streamed(c.attributes)
+		return c.streamed()
 	case number == inputTags:
 		return c.tags()
 	}
@@ -187,8 +163,8 @@ func (c *call) static(number int) any {
 func (c *call) Fact(number int) any {
 	switch number {
 	case inputCost:
-		cost, ok := c.number(semconv.GenopsCostTotal)
-		if currency := c.text(semconv.GenopsCostCurrency); ok && (currency == "" || currency == pricing.Currency) {
+		cost, ok := c.number(seenCost)
+		if currency := c.text(seenCurrency); ok && (currency == "" || currency == pricing.Currency) {
 			return cost // what it cost is the bound that an SDK would have had to know
 		}
 	case inputTokens:
@@ -196,19 +172,19 @@ func (c *call) Fact(number int) any {
 			return tokens.Input + tokens.CacheRead + tokens.CacheWrite + tokens.CacheWrite1h
 		}
 	case inputMaxOutput:
-		if limit, ok := genai.MaxOutputTokens(c.attributes); ok {
+		if limit, ok := c.maxOutputTokens(); ok {
 			return limit
 		}
 		if c.told.Tokens.HasOutput {
 			return c.told.Tokens.Output
 		}
 	case inputTools:
-		return genai.Tools(c.attributes)
+		return c.tools()
 	case inputEntities:
 		return c.entities()
 	case inputBudgetUsed:
-		used, known := c.number(semconv.GenopsBudgetConsumed)
-		allocated, _ := c.number(semconv.GenopsBudgetAllocated)
+		used, known := c.number(seenConsumed)
+		allocated, _ := c.number(seenAllocated)
 		if known && allocated > 0 {
 			return used / allocated
 		}
@@ -216,18 +192,4 @@ func (c *call) Fact(number int) any {
 		return c.at
 	}
 	return nil
-}
-
-// entities are the kinds that a redactor found, if one ran: EMAIL of "EMAIL=2".
-func (c *call) entities() []string {
-	found := []string{}
-	value, ok := c.attributes.Get(semconv.GenopsRedactionEntities)
-	if !ok || value.Type() != pcommon.ValueTypeSlice {
-		return found
-	}
-	for _, each := range value.Slice().All() {
-		name, _, _ := strings.Cut(each.AsString(), "=")
-		found = append(found, name)
-	}
-	return found
 }

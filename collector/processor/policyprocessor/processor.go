@@ -115,19 +115,42 @@ func (r *ruled) version() string {
 
 const settled = "settled" // by an SDK, before the call
 
-var counted = func() map[string]metric.MeasurementOption {
-	made := map[string]metric.MeasurementOption{}
-	for _, result := range append([]string{settled}, policy.Results...) {
-		made[result] = metric.WithAttributeSet(attribute.NewSet(attribute.String("result", result)))
+// outcomes are what can come of a call; counts are by their places.
+var outcomes = append([]string{settled}, policy.Results...)
+
+var counted = func() (made []metric.MeasurementOption) {
+	for _, outcome := range outcomes {
+		made = append(made, metric.WithAttributeSet(attribute.NewSet(attribute.String("result", outcome))))
 	}
 	return made
 }()
 
+// counts are how many calls of one batch came out how.
+type counts struct{ decisions, quarantined, dropped [mostOutcomes]int64 }
+
+const mostOutcomes = 5
+
+func (p *policyProcessor) report(ctx context.Context, counts *counts) {
+	for place, counted := range counted {
+		for _, each := range [...]struct {
+			of    int64
+			total metric.Int64Counter
+		}{
+			{counts.decisions[place], p.telemetry.GenopsPolicyDecisions},
+			{counts.quarantined[place], p.telemetry.GenopsPolicyQuarantined},
+			{counts.dropped[place], p.telemetry.GenopsPolicyDropped},
+		} {
+			if each.of > 0 {
+				each.total.Add(ctx, each.of, counted)
+			}
+		}
+	}
+}
+
 // violated is one series of the violations.
 type violated struct{ rule, result, code string }
 
-func (p *policyProcessor) count(ctx context.Context, decision *policy.Decision) {
-	p.telemetry.GenopsPolicyDecisions.Add(ctx, 1, counted[decision.Result()])
+func (p *policyProcessor) countViolations(ctx context.Context, decision *policy.Decision) {
 	for i := range decision.Violations {
 		each := &decision.Violations[i]
 		key := violated{each.Rule, each.Result, each.ReasonCode}

@@ -447,6 +447,34 @@ func TestSpansThatAreNoCallsCostNoMemory(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = p.processTraces(ctx, td) }))
 }
 
+// Calls of one kind are mostly found the same, and that is remembered.
+func TestWhatWasDecidedOfOneCallIsNotSaidOfAnother(t *testing.T) {
+	p := byRules(t, `
+rules:
+  - {name: large, condition: "input_tokens > 1000", decision: WARNING}
+  - {name: dear, condition: "estimated_cost > 1.0", decision: WARNING, on_unknown: warn}
+  - {name: long, condition: "max_output_tokens > 50", decision: WARNING, message: "{max_output_tokens} are many"}
+`)
+	given := []map[string]any{
+		{"genops.cost.total": 0.5}, {}, {"genops.cost.total": 2.5}, {"genops.cost.total": 0.5, "gen_ai.usage.input_tokens": 2000},
+		{"genops.cost.total": 0.5, "gen_ai.request.max_tokens": 60}, {"genops.cost.total": 0.5, "gen_ai.request.max_tokens": 70},
+	}
+	want := []string{
+		"", "rule 'dear' could not be decided: estimated_cost is not known (on_unknown is warn)",
+		"rule 'dear' warns of this call: estimated_cost > 1.0", "rule 'large' warns of this call: input_tokens > 1000",
+		"rule 'long': 60 are many", "rule 'long': 70 are many",
+	}
+	for range 3 {
+		td := batch(given...)
+		_, err := p.processTraces(context.Background(), td)
+		require.NoError(t, err)
+		for i := range given {
+			reason, _ := spanOf(td, i).Attributes().AsRaw()[semconv.GenopsPolicyReason].(string)
+			assert.Equal(t, want[i], reason, "%v", given[i])
+		}
+	}
+}
+
 func FuzzProcessor(f *testing.F) {
 	f.Add("gpt-5.4", "openai", int64(-1), "genops.tag.tier", "free", `{"tools":[{"function":{"name":3}}]}`, uint64(0))
 	p := newProcessor(f, func(config *Config) {

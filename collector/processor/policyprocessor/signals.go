@@ -13,7 +13,6 @@ import (
 
 	"github.com/genops-ai/genops/collector/internal/attribution"
 	"github.com/genops-ai/genops/collector/internal/genai"
-	"github.com/genops-ai/genops/collector/internal/policy"
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
@@ -26,32 +25,43 @@ type told struct {
 	isSpan     bool
 }
 
-// payers resolves for whom the calls of one batch are, and of one resource of it.
-type payers struct {
+// turn is what one batch needs: for whom its calls are, by resource, and what was decided about them.
+type turn struct {
 	p        *policyProcessor
+	inForce  *policies
 	caller   attribution.Caller
 	under    attribution.Attribution
 	asked    bool
 	resolved bool
-}
-
-func (s *payers) of(ctx context.Context, resource, attributes pcommon.Map) attribution.Attribution {
-	if !s.asked {
-		s.caller, s.asked = s.p.resolver.Caller(ctx), true
-	}
-	if !s.resolved {
-		s.under, s.resolved = s.p.resolver.Under(resource, &s.caller), true
-	}
-	return s.p.resolver.Span(s.under, attributes, &s.caller)
+	call     *call // the one at hand; nil before the first
+	counts   counts
 }
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
+func (t *turn) done(ctx context.Context) {
+	if t.call != nil {
+		t.call.clear()
+		calls.Put(t.call)
+		t.p.report(ctx, &t.counts)
+	}
+}
+
+func (t *turn) payer(ctx context.Context, resource, attributes pcommon.Map) attribution.Attribution {
+	if !t.asked {
+		t.caller, t.asked = t.p.resolver.Caller(ctx), true
+	}
+	if !t.resolved {
+		t.under, t.resolved = t.p.resolver.Under(resource, &t.caller), true
+	}
+	return t.p.resolver.Span(t.under, attributes, &t.caller)
+}
+
 func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	inForce, removed := p.inForce.Load(), false
-	who := payers{p: p}
+	removed, turn := false, turn{p: p, inForce: p.inForce.Load()}
+	defer turn.done(ctx)
 	for _, resource := range td.ResourceSpans().All() {
-		who.resolved = false
+		turn.resolved = false
 		for _, scope := range resource.ScopeSpans().All() {
 			var dropped []int
 			for i, span := range scope.Spans().All() {
@@ -60,7 +70,7 @@ func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 					continue
 				}
 				given := told{scope.Scope().Name(), attributes, span.StartTimestamp(), span.EndTimestamp(), span, true}
-				if p.decide(ctx, &given, resource.Resource().Attributes(), &who, inForce) {
+				if turn.decide(ctx, &given, resource.Resource().Attributes()) {
 					dropped = append(dropped, i)
 				}
 			}
@@ -87,10 +97,10 @@ func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 // processLogs decides about events of calls that nobody decided: those of usage, and GenAI events. What an SDK or the
 // ledger connector wrote has its decision.
 func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	inForce, removed := p.inForce.Load(), false
-	who := payers{p: p}
+	removed, turn := false, turn{p: p, inForce: p.inForce.Load()}
+	defer turn.done(ctx)
 	for _, resource := range ld.ResourceLogs().All() {
-		who.resolved = false
+		turn.resolved = false
 		for _, scope := range resource.ScopeLogs().All() {
 			var dropped []int
 			for i, record := range scope.LogRecords().All() {
@@ -99,7 +109,7 @@ func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 					continue
 				}
 				given := told{scope: scope.Scope().Name(), attributes: attributes, at: record.Timestamp()}
-				if p.decide(ctx, &given, resource.Resource().Attributes(), &who, inForce) {
+				if turn.decide(ctx, &given, resource.Resource().Attributes()) {
 					dropped = append(dropped, i)
 				}
 			}
@@ -124,54 +134,47 @@ func (p *policyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 }
 
 // decide decides about one call and writes down what was decided; true if the span or record is to be dropped.
-func (p *policyProcessor) decide(ctx context.Context, given *told, resource pcommon.Map, who *payers, inForce *policies) (dropped bool) {
-	defer p.fault(ctx)
-	_, decided := given.attributes.Get(semconv.GenopsPolicyResult)
-	_, identified := given.attributes.Get(semconv.GenopsCallID)
-	role := textOf(given.attributes, semconv.GenopsCostRole)
-	if decided || (identified && role != "account") {
-		p.telemetry.GenopsPolicyDecisions.Add(ctx, 1, counted[settled])
+func (t *turn) decide(ctx context.Context, given *told, resource pcommon.Map) (dropped bool) {
+	defer t.p.fault(ctx)
+	if t.call == nil {
+		t.call = calls.Get().(*call)
+	}
+	asked := t.call
+	asked.clear()
+	asked.look(given.attributes)
+	role := asked.text(seenRole)
+	if asked.has(seenResult) || (asked.has(seenCallID) && role != "account") {
+		t.counts.decisions[slices.Index(outcomes, settled)]++
 		return false
 	}
 	if role == "aggregate" { // of calls that are decided one by one
 		return false
 	}
-	asked := calls.Get().(*call)
-	defer func() {
-		*asked = call{buffer: asked.buffer}
-		calls.Put(asked)
-	}()
-	asked.attributes = given.attributes
 	asked.told, _ = genai.Read(given.scope, given.attributes)
-	asked.who = who.of(ctx, resource, given.attributes)
-	asked.at = time.Now()
+	asked.who = t.payer(ctx, resource, given.attributes)
 	if given.at != 0 {
 		asked.at = given.at.AsTime()
+	} else {
+		asked.at = time.Now()
 	}
-	decision := inForce.of(asked.who[p.tenantBy]).kindOf(asked).decide(asked)
+	decision := t.inForce.of(asked.who[t.p.tenantBy]).kindOf(asked).decide(asked)
+	outcome := slices.Index(outcomes, decision.Result())
 	if role != "mirror" { // another span of the same call is decided; what is done with that is done with this
-		p.count(ctx, decision)
+		t.counts.decisions[outcome]++
+		t.p.countViolations(ctx, decision)
 		given.stamp(decision)
 	}
-	return p.handle(ctx, given.attributes, decision)
+	return t.handle(given.attributes, outcome)
 }
 
-func textOf(attributes pcommon.Map, name string) string {
-	if value, ok := attributes.Get(name); ok {
-		return value.Str()
-	}
-	return ""
-}
-
-// handle does with a span or record what the configuration says; true if that is to drop it.
-func (p *policyProcessor) handle(ctx context.Context, attributes pcommon.Map, decision *policy.Decision) bool {
-	result := decision.Result()
-	switch p.config.Handling[result] {
+// handle does with a span or record what the configuration says of the outcome; true if that is to drop it.
+func (t *turn) handle(attributes pcommon.Map, outcome int) bool {
+	switch t.p.config.Handling[outcomes[outcome]] {
 	case quarantine:
 		attributes.PutStr(semconv.GenopsPolicyRoute, quarantine)
-		p.telemetry.GenopsPolicyQuarantined.Add(ctx, 1, counted[result])
+		t.counts.quarantined[outcome]++
 	case drop:
-		p.telemetry.GenopsPolicyDropped.Add(ctx, 1, counted[result])
+		t.counts.dropped[outcome]++
 		return true
 	}
 	return false

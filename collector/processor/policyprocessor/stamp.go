@@ -7,11 +7,9 @@ import (
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
-const mostAttributes = 8 // that are put on a call
-
 // stamp writes a decision down as an SDK does. What rules would have done to the request is left out: nothing was.
 func (t *told) stamp(decision *policy.Decision) {
-	t.attributes.EnsureCapacity(t.attributes.Len() + mostAttributes)
+	t.attributes.EnsureCapacity(t.attributes.Len() + size(decision))
 	putDecision(t.attributes, decision)
 	if decision.Version != "" {
 		t.attributes.PutStr(semconv.GenopsPolicyVersion, decision.Version)
@@ -25,7 +23,30 @@ func (t *told) stamp(decision *policy.Decision) {
 	event := t.span.Events().AppendEmpty()
 	event.SetName(semconv.EventPolicyEvaluated)
 	event.SetTimestamp(t.ended) // the first moment at which it could be decided
+	event.Attributes().EnsureCapacity(result(decision))
 	putDecision(event.Attributes(), decision)
+}
+
+// result is how many attributes the result and its reason take.
+func result(decision *policy.Decision) int {
+	switch len(decision.Violations) {
+	case 0:
+		return 1
+	case 1:
+		return 4
+	}
+	return 5
+}
+
+// size is how many attributes a decision takes, with the route where there is one.
+func size(decision *policy.Decision) int {
+	made := result(decision) + 2
+	for _, texts := range [][]string{decision.Shadow, decision.Errors, decision.Exceptions} {
+		if len(texts) > 0 {
+			made++
+		}
+	}
+	return made
 }
 
 func putDecision(attributes pcommon.Map, decision *policy.Decision) {

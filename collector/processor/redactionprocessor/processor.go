@@ -52,7 +52,7 @@ func newRedaction(set processor.Settings, config *Config) (*redactionProcessor, 
 		of := metric.WithAttributeSet(attribute.NewSet(attribute.String("entity", entity)))
 		made.counted = append(made.counted, of)
 	}
-	made.works.New = func() any { return &work{p: made} }
+	made.works.New = func() any { return &work{p: made, clean: newMemory()} }
 	return made, nil
 }
 

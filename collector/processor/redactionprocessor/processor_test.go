@@ -2,6 +2,7 @@ package redactionprocessor
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -459,6 +460,49 @@ func plain(content string) ptrace.Traces {
 	return td
 }
 
+func TestWhatWasCleanOnceIsNotTakenForAnother(t *testing.T) {
+	p := newProcessor(t, nil)
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for range 4 {
+		attributes := spans.AppendEmpty().Attributes()
+		attributes.PutStr("title", "hunter2x")
+		attributes.PutStr("db.password", "hunter2x")
+		attributes.PutStr("x", "ydb.password")
+		attributes.PutStr("xy", "db.password")
+	}
+	_, err := p.processTraces(context.Background(), td)
+	require.NoError(t, err)
+	for _, span := range spans.All() {
+		assert.Equal(t, "hunter2x", span.Attributes().AsRaw()["title"])
+		assert.Equal(t, "[SECRET]", span.Attributes().AsRaw()["db.password"])
+		assert.Equal(t, "ydb.password", span.Attributes().AsRaw()["x"])
+	}
+}
+
+func TestMemoryHoldsWhatComesAgainAndNothingElse(t *testing.T) {
+	m := newMemory()
+	m.slots = m.slots[:1] // all texts in one place
+	take := func(name, text string) bool {
+		slot := &m.slots[0]
+		_, hash := m.of(name, text)
+		held := slot.holds(name, text)
+		if !held {
+			slot.note(name, text, hash)
+		}
+		return held
+	}
+	assert.False(t, take("route", "/cart"))
+	assert.False(t, take("route", "/cart"), "seen for the second time, and kept")
+	assert.True(t, take("route", "/cart"))
+	assert.False(t, take("id", "4f7a"))
+	assert.True(t, take("route", "/cart"), "what comes once takes nothing's place")
+	assert.False(t, take("rout", "e/cart"))
+	assert.False(t, take("", "route/cart"))
+	slot, _ := m.of("", strings.Repeat("x", longestText+1))
+	assert.Nil(t, slot)
+}
+
 func FuzzProcessor(f *testing.F) {
 	f.Add("note", "to "+mail, "{\"a\": [1, \"x\"]}", []byte("\xff"))
 	f.Add(mail, secrets, `["\u00e9"]`, []byte(card))
@@ -486,9 +530,25 @@ var clean = strings.Repeat("Thanks for the summary. We looked at the plan again 
 	"the second part still needs some work: the access rules are not written down, and nobody knows whether the old token "+
 	"service can be switched off before summer. Could you ask the authors about the key points (there were 3 of them)? ", 8)[:2048]
 
-func benchmark(b *testing.B, content string) {
-	p, batch := newProcessor(b, nil), plain(content)
+// others are spans of no call: names that nobody knows, with short values.
+func others() ptrace.Traces {
 	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for i := range 100 {
+		span := spans.AppendEmpty()
+		span.SetName("GET /checkout")
+		span.Attributes().PutStr("url.path", "/checkout")
+		for place := range 13 {
+			span.Attributes().PutStr("app.attribute."+strconv.Itoa(place), fmt.Sprintf("value-%d-%d", i%7, place))
+		}
+	}
+	return td
+}
+
+func benchmark(b *testing.B, content string) { benchmarkOf(b, plain(content)) }
+
+func benchmarkOf(b *testing.B, batch ptrace.Traces) {
+	p, td := newProcessor(b, nil), ptrace.NewTraces()
 	b.ReportAllocs()
 	for b.Loop() {
 		batch.CopyTo(td)
@@ -498,6 +558,10 @@ func benchmark(b *testing.B, content string) {
 }
 
 func BenchmarkWithoutContent(b *testing.B) { benchmark(b, "") }
+
+func BenchmarkNamesOfNobody(b *testing.B) {
+	benchmarkOf(b, others())
+}
 
 func BenchmarkCleanContent(b *testing.B) { benchmark(b, clean) }
 

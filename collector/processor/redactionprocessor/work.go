@@ -35,6 +35,7 @@ type work struct {
 	faults  int64
 	fault   any // the last one
 	renamed []renaming
+	clean   *memory
 }
 
 type renaming struct{ from, to string }
@@ -163,7 +164,13 @@ func (w *work) redacted(name, text string) (made string, changed bool) {
 	most := w.p.config.MaxValueBytes
 	if len(text) <= most {
 		w.scanned += int64(len(text))
-		made, changed = w.p.engine.RedactValue(name, text, &w.tally)
+		slot, hash := w.clean.of(name, text)
+		if slot != nil && slot.holds(name, text) {
+			return text, false
+		}
+		if made, changed = w.p.engine.RedactValue(name, text, &w.tally); slot != nil && !changed {
+			slot.note(name, text, hash)
+		}
 	} else {
 		w.large++
 		made, changed = tooLarge, true
