@@ -428,31 +428,3 @@ func FuzzProcessor(f *testing.F) {
 		}
 	})
 }
-
-func benchmark(b *testing.B, fill func(*spans)) {
-	p, batch := newProcessor(b, nil), newSpans()
-	fill(batch)
-	td := ptrace.NewTraces()
-	b.ReportAllocs()
-	for b.Loop() {
-		batch.td.CopyTo(td)
-		_, _ = p.processTraces(context.Background(), td)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(batch.td.SpanCount()), "ns/span")
-}
-
-func BenchmarkCalls(b *testing.B) {
-	benchmark(b, func(batch *spans) {
-		for id := byte(1); id < 200; id++ {
-			batch.call(otel, id, 0).SetTraceID(pcommon.TraceID{14: 1, 15: id})
-		}
-	})
-}
-
-func BenchmarkSpansThatAreNoCalls(b *testing.B) {
-	benchmark(b, func(batch *spans) {
-		for id := byte(1); id < 200; id++ {
-			batch.add("http", id, 0).Attributes().PutStr("http.request.method", "GET")
-		}
-	})
-}
