@@ -403,12 +403,12 @@ func TestMemoryOfTracesIsBounded(t *testing.T) {
 	}
 	count := 0
 	for i := range guard.shards {
-		count += len(guard.shards[i].traces)
+		count += len(guard.shards[i].places)
 	}
 	assert.LessOrEqual(t, count, 352)
 	now = now.Add(time.Hour)
 	guard.first(pcommon.TraceID{15: 3}, seenCall{span: pcommon.SpanID{1}})
-	assert.Len(t, guard.shards[3].traces, 1, "what is older than the time to live is forgotten")
+	assert.Len(t, guard.shards[3].places, 1, "what is older than the time to live is forgotten")
 }
 
 func FuzzProcessor(f *testing.F) {
