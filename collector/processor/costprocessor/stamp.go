@@ -2,6 +2,7 @@ package costprocessor
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 
@@ -31,7 +32,8 @@ func (p *costProcessor) stamp(attributes pcommon.Map, call *genai.Call, who attr
 			}
 		}
 	}
-	used := call.Usage()
+	var room [5]pricing.Used
+	used := call.Usage(room[:0])
 	query := pricing.Query{
 		Provider: call.Provider, At: from.at.AsTime(), RequestModel: call.RequestModel,
 		ResponseModel: call.ResponseModel, ServiceTier: call.ServiceTier, Region: call.Region,
@@ -136,21 +138,11 @@ func callID(trace pcommon.TraceID, span pcommon.SpanID) [26]byte {
 	named[32] = '/'
 	hex.Encode(named[33:], span[:])
 	digest := sha256.Sum256(named[:])
+	high, low := binary.BigEndian.Uint64(digest[:8]), binary.BigEndian.Uint64(digest[8:16])
 	var text [26]byte
-	for i := range text {
-		text[i] = alphabet[bitsAt(digest[:16], 5*i-2)]
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = alphabet[low&31]
+		high, low = high>>5, low>>5|high<<59
 	}
 	return text
-}
-
-// bitsAt are five bits of 128, which begin two bits before the first.
-func bitsAt(digest []byte, from int) byte {
-	var found byte
-	for bit := from; bit < from+5; bit++ {
-		found <<= 1
-		if bit >= 0 {
-			found |= digest[bit/8] >> (7 - bit%8) & 1
-		}
-	}
-	return found
 }
