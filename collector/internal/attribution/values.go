@@ -107,11 +107,16 @@ func textOf(value pcommon.Value) string {
 	}
 }
 
-// Put writes the fields that are given among the attributes.
+// Put writes the fields that are given among the attributes. What is there already stays.
 func (a *Attribution) Put(attributes pcommon.Map) {
 	for field, value := range a {
-		if value != "" {
-			attributes.PutStr(Attributes[field], value)
+		if value == "" {
+			continue
+		}
+		if there, ok := attributes.Get(Attributes[field]); !ok {
+			attributes.PutEmpty(Attributes[field]).SetStr(value)
+		} else if there.Type() != pcommon.ValueTypeStr || there.Str() != value {
+			there.SetStr(value)
 		}
 	}
 }

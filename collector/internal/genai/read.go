@@ -165,13 +165,13 @@ func shown(value pcommon.Value) string {
 	return text
 }
 
-// Usage is what the call used, in the meters of the price book.
-func (c *Call) Usage() pricing.Usage {
+// Usage is what the call used, in the meters of the price book; room is for at most five of them.
+func (c *Call) Usage(room []pricing.Used) pricing.Usage {
 	made := pricing.NewUsage()
 	if !c.Tokens.Stated {
 		return made
 	}
-	made.Meters = make([]pricing.Used, 0, 5)
+	made.Meters = room
 	for _, each := range [...]struct {
 		meter string
 		count int64

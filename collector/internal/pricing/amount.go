@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"bytes"
 	"math/big"
 	"math/bits"
 	"strconv"
@@ -61,20 +62,24 @@ func (a Amount) Float() float64 {
 }
 
 // String is the amount as a plain decimal without trailing zeros: 0.0098125.
-func (a Amount) String() string {
-	var whole string
-	var rest uint64
+func (a Amount) String() string { return string(a.Append(nil)) }
+
+// Append appends the amount as String has it.
+func (a Amount) Append(into []byte) []byte {
+	rest := a.lo % picoPerUnit
 	if a.hi == 0 {
-		whole, rest = strconv.FormatUint(a.lo/picoPerUnit, 10), a.lo%picoPerUnit
+		into = strconv.AppendUint(into, a.lo/picoPerUnit, 10)
 	} else {
 		quotient, remainder := new(big.Int).QuoRem(a.big(), big.NewInt(picoPerUnit), new(big.Int))
-		whole, rest = quotient.String(), remainder.Uint64()
+		into, rest = quotient.Append(into, 10), remainder.Uint64()
 	}
 	if rest == 0 {
-		return whole
+		return into
 	}
-	digits := strconv.FormatUint(picoPerUnit+rest, 10)[1:]
-	return whole + "." + strings.TrimRight(digits, "0")
+	point := len(into)
+	into = strconv.AppendUint(into, picoPerUnit+rest, 10) // a digit 1, and the places behind it
+	into[point] = '.'
+	return bytes.TrimRight(into, "0")
 }
 
 func (a Amount) big() *big.Int {

@@ -403,12 +403,12 @@ func TestMemoryOfTracesIsBounded(t *testing.T) {
 	}
 	count := 0
 	for i := range guard.shards {
-		count += len(guard.shards[i].traces)
+		count += len(guard.shards[i].places)
 	}
 	assert.LessOrEqual(t, count, 352)
 	now = now.Add(time.Hour)
 	guard.first(pcommon.TraceID{15: 3}, seenCall{span: pcommon.SpanID{1}})
-	assert.Len(t, guard.shards[3].traces, 1, "what is older than the time to live is forgotten")
+	assert.Len(t, guard.shards[3].places, 1, "what is older than the time to live is forgotten")
 }
 
 func FuzzProcessor(f *testing.F) {
@@ -425,34 +425,6 @@ func FuzzProcessor(f *testing.F) {
 		run(t, p, batch)
 		if value, ok := span.Attributes().Get(semconv.GenopsCostTotal); ok && !(value.Double() >= 0) {
 			t.Errorf("a cost of %v", value.Double())
-		}
-	})
-}
-
-func benchmark(b *testing.B, fill func(*spans)) {
-	p, batch := newProcessor(b, nil), newSpans()
-	fill(batch)
-	td := ptrace.NewTraces()
-	b.ReportAllocs()
-	for b.Loop() {
-		batch.td.CopyTo(td)
-		_, _ = p.processTraces(context.Background(), td)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(batch.td.SpanCount()), "ns/span")
-}
-
-func BenchmarkCalls(b *testing.B) {
-	benchmark(b, func(batch *spans) {
-		for id := byte(1); id < 200; id++ {
-			batch.call(otel, id, 0).SetTraceID(pcommon.TraceID{14: 1, 15: id})
-		}
-	})
-}
-
-func BenchmarkSpansThatAreNoCalls(b *testing.B) {
-	benchmark(b, func(batch *spans) {
-		for id := byte(1); id < 200; id++ {
-			batch.add("http", id, 0).Attributes().PutStr("http.request.method", "GET")
 		}
 	})
 }

@@ -2,6 +2,7 @@ package costprocessor
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 
@@ -13,11 +14,11 @@ import (
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
-const mostAttributes = 24 // that are put on a call
+const mostAttributes = 14 // that are put on most calls, besides the attribution and what each meter has
 
 // origin is what identifies a call, and when it began.
 type origin struct {
-	id string
+	id [26]byte
 	at pcommon.Timestamp
 }
 
@@ -31,7 +32,8 @@ func (p *costProcessor) stamp(attributes pcommon.Map, call *genai.Call, who attr
 			}
 		}
 	}
-	used := call.Usage()
+	var room [5]pricing.Used
+	used := call.Usage(room[:0])
 	query := pricing.Query{
 		Provider: call.Provider, At: from.at.AsTime(), RequestModel: call.RequestModel,
 		ResponseModel: call.ResponseModel, ServiceTier: call.ServiceTier, Region: call.Region,
@@ -41,23 +43,55 @@ func (p *costProcessor) stamp(attributes pcommon.Map, call *genai.Call, who attr
 	if call.Malformed == "" {
 		price = book.Price(&used, &query)
 	}
-	attributes.EnsureCapacity(attributes.Len() + mostAttributes)
-	attributes.PutStr(semconv.GenopsCallID, from.id)
+	attributes.EnsureCapacity(attributes.Len() + mostAttributes + len(used.Meters))
+	texts := newTexts(from.id, &used, price.Amount)
+	attributes.PutStr(semconv.GenopsCallID, texts.next())
 	attributes.PutStr(semconv.GenopsCostRole, "account")
 	attributes.PutStr(semconv.GenopsOperationType, call.Type)
 	who.Put(attributes)
-	putUsage(attributes, &used)
-	putPrice(attributes, &price, query.Provider)
+	putUsage(attributes, &used, &texts)
+	putPrice(attributes, &price, query.Provider, &texts)
 	return price.Status
 }
 
-func putUsage(attributes pcommon.Map, used *pricing.Usage) {
+// texts are those that a call alone has, one after the other: its id, its quantities, its cost. They share one string.
+type texts struct {
+	all  string
+	ends [8]uint8
+	at   int
+}
+
+func newTexts(id [26]byte, used *pricing.Usage, cost pricing.Amount) texts {
+	var made texts
+	var room [160]byte
+	written := append(room[:0], id[:]...)
+	made.ends[0] = uint8(len(written))
+	for i := range used.Meters {
+		written = strconv.AppendInt(written, used.Meters[i].Quantity.Int(), 10)
+		made.ends[i+1] = uint8(len(written))
+	}
+	written = cost.Append(written)
+	made.ends[len(used.Meters)+1] = uint8(len(written))
+	made.all = string(written)
+	return made
+}
+
+func (t *texts) next() string {
+	from := uint8(0)
+	if t.at > 0 {
+		from = t.ends[t.at-1]
+	}
+	t.at++
+	return t.all[from:t.ends[t.at-1]]
+}
+
+func putUsage(attributes pcommon.Map, used *pricing.Usage, texts *texts) {
 	if input, output := used.Tokens(); input >= 0 || output >= 0 {
 		attributes.PutInt(semconv.GenopsTokensInput, max(input, 0))
 		attributes.PutInt(semconv.GenopsTokensOutput, max(output, 0))
 	}
 	for i := range used.Meters {
-		attributes.PutStr(quantityNames[used.Meters[i].Meter], strconv.FormatInt(used.Meters[i].Quantity.Int(), 10))
+		attributes.PutStr(quantityNames[used.Meters[i].Meter], texts.next())
 	}
 }
 
@@ -69,7 +103,7 @@ var quantityNames = func() map[string]string {
 	return made
 }()
 
-func putPrice(attributes pcommon.Map, price *pricing.Price, provider string) {
+func putPrice(attributes pcommon.Map, price *pricing.Price, provider string, texts *texts) {
 	attributes.PutStr(semconv.GenopsCostStatus, price.Status)
 	attributes.PutStr(semconv.GenopsCostProvider, provider)
 	attributes.PutStr(semconv.GenopsCostPriceDataVersion, price.Version)
@@ -77,10 +111,9 @@ func putPrice(attributes pcommon.Map, price *pricing.Price, provider string) {
 		attributes.PutStr(semconv.GenopsCostUnpricedReason, price.Reason)
 		return
 	}
-	exact := price.Amount.String()
 	attributes.PutStr(semconv.GenopsCostSource, "span")
 	attributes.PutDouble(semconv.GenopsCostTotal, price.Amount.Float())
-	attributes.PutStr(semconv.GenopsLedgerCost, exact)
+	attributes.PutStr(semconv.GenopsLedgerCost, texts.next())
 	attributes.PutStr(semconv.GenopsCostCurrency, pricing.Currency)
 	attributes.PutStr(semconv.GenopsCostModel, price.Model)
 	if price.HasList && price.List != price.Amount {
@@ -99,27 +132,17 @@ const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford's base 32
 
 // callID always belongs to the span, so that a batch that is sent again is the same calls. It has the form of an SDK's:
 // 26 characters of 128 bits.
-func callID(trace pcommon.TraceID, span pcommon.SpanID) string {
+func callID(trace pcommon.TraceID, span pcommon.SpanID) [26]byte {
 	var named [49]byte
 	hex.Encode(named[:], trace[:])
 	named[32] = '/'
 	hex.Encode(named[33:], span[:])
 	digest := sha256.Sum256(named[:])
+	high, low := binary.BigEndian.Uint64(digest[:8]), binary.BigEndian.Uint64(digest[8:16])
 	var text [26]byte
-	for i := range text {
-		text[i] = alphabet[bitsAt(digest[:16], 5*i-2)]
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = alphabet[low&31]
+		high, low = high>>5, low>>5|high<<59
 	}
-	return string(text[:])
-}
-
-// bitsAt are five bits of 128, which begin two bits before the first.
-func bitsAt(digest []byte, from int) byte {
-	var found byte
-	for bit := from; bit < from+5; bit++ {
-		found <<= 1
-		if bit >= 0 {
-			found |= digest[bit/8] >> (7 - bit%8) & 1
-		}
-	}
-	return found
+	return text
 }

@@ -19,6 +19,9 @@ type told struct {
 	call      genai.Call
 	framework bool
 	ours      bool // an SDK of GenOps booked it
+	above     bool // a call inside it is accounted for
+	noted     bool // the guard knows it; then first is what the guard said
+	first     bool
 }
 
 // work is what one batch needs; used again by the next one.
@@ -121,12 +124,15 @@ func (p *costProcessor) note(batch *work) {
 			p.guard.accounted(t.span.TraceID(), t.span.ParentSpanID(), batch.parents)
 		}
 	}
-	for _, ours := range []bool{true, false} {
+	for _, ours := range [...]bool{true, false} {
 		for i := range batch.told {
 			t := &batch.told[i]
-			innermost := !t.framework && t.accountable() && !p.guard.isAbove(t.span.TraceID(), t.span.SpanID())
-			if t.ours == ours && (ours || innermost) {
-				p.guard.first(t.span.TraceID(), t.seen())
+			if t.ours != ours {
+				continue
+			}
+			t.above = p.guard.isAbove(t.span.TraceID(), t.span.SpanID())
+			if t.noted = ours || (!t.framework && t.accountable() && !t.above); t.noted {
+				t.first = p.guard.first(t.span.TraceID(), t.seen())
 			}
 		}
 	}
@@ -147,7 +153,7 @@ func (p *costProcessor) settle(ctx context.Context, t *told, batch *work, caller
 		p.count(ctx, settled)
 		return
 	}
-	if p.guard.isAbove(trace, t.span.SpanID()) {
+	if t.above {
 		attributes.PutStr(semconv.GenopsCostRole, "aggregate")
 		p.count(ctx, mirror)
 		return
@@ -155,7 +161,10 @@ func (p *costProcessor) settle(ctx context.Context, t *told, batch *work, caller
 	if !t.accountable() {
 		return
 	}
-	if (t.framework && p.guard.booked(trace, t.seen())) || !p.guard.first(trace, t.seen()) {
+	if !t.noted {
+		t.first = !(t.framework && p.guard.booked(trace, t.seen())) && p.guard.first(trace, t.seen())
+	}
+	if !t.first {
 		attributes.PutStr(semconv.GenopsCostRole, mirror)
 		p.count(ctx, mirror)
 		return
