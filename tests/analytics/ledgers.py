@@ -132,6 +132,6 @@ class Server:
 
 
 def rows_of(answer: list[dict[str, object]]) -> list[str]:
-    """An answer as lines that can be compared: floats to nine places, everything else exact."""
-    plain: Callable[[object], object] = lambda v: round(v, 9) if isinstance(v, float) else v  # noqa: E731
+    """An answer as lines that can be compared: floats to twelve digits, everything else exact."""
+    plain: Callable[[object], object] = lambda v: float(f"{v:.12g}") if isinstance(v, float) else v  # noqa: E731
     return [json.dumps({name: plain(value) for name, value in row.items()}, default=str) for row in answer]

@@ -74,7 +74,7 @@ func (c *Config) Validate() error {
 // Resolver resolves attributions by one configuration. It is safe for concurrent use.
 type Resolver struct {
 	fallback   Attribution
-	others     [count][]string
+	names      [longestName + 1][]namedField // by length
 	baggage    [count]bool
 	metadata   [count]string
 	auth       [count]string
@@ -84,11 +84,16 @@ type Resolver struct {
 // NewResolver compiles a configuration that is valid.
 func NewResolver(config *Config) *Resolver {
 	made := &Resolver{}
+	for field, name := range Attributes {
+		made.name(name, field, own)
+	}
 	for name, value := range config.Default {
 		made.fallback.Set(Field(name), value)
 	}
 	for name, attributes := range config.FromAttributes {
-		made.others[Field(name)] = attributes
+		for rank, attribute := range attributes {
+			made.name(attribute, Field(name), rank)
+		}
 	}
 	for _, name := range config.FromBaggage {
 		made.baggage[Field(name)], made.hasBaggage = true, true
@@ -165,23 +170,49 @@ func (r *Resolver) Under(resource pcommon.Map, caller *Caller) Attribution {
 	return found
 }
 
-// Span lays what a span says over what holds for its resource, and what the caller proved over both.
+// namedField is an attribute that says a field, and how many other names of it go before.
+type namedField struct {
+	name  string
+	field int
+	rank  int
+}
+
+const (
+	own         = -1  // the rank of genops.*, which goes over every other name
+	longestName = 127 // of attributes that are looked up by their length; longer ones are found among the longest
+)
+
+func (r *Resolver) name(attribute string, field, rank int) {
+	place := min(len(attribute), longestName)
+	r.names[place] = append(r.names[place], namedField{attribute, field, rank})
+}
+
+// Span lays what a span says over what holds for its resource, and what the caller proved over both. Of several other
+// names of a field, the first that is there counts.
 func (r *Resolver) Span(under Attribution, span pcommon.Map, caller *Caller) Attribution {
-	for field, names := range r.others {
-		for _, name := range names {
-			if value, ok := span.Get(name); ok {
-				under.Set(field, textOf(value))
-				break
+	var stated Attribution
+	var others [count]pcommon.Value
+	var ranks [count]int // one more than the rank of what was found
+	for name, value := range span.All() {
+		candidates := r.names[min(len(name), longestName)]
+		for i := range candidates {
+			known := &candidates[i]
+			if known.name != name {
+				continue
+			}
+			if known.rank == own {
+				stated.Set(known.field, textOf(value))
+			} else if ranks[known.field] == 0 || known.rank+1 < ranks[known.field] {
+				others[known.field], ranks[known.field] = value, known.rank+1
 			}
 		}
 	}
-	under.lay(span, Attributes)
-	for field, value := range caller.proved {
-		if value != "" {
-			under[field] = value
+	for field := range others {
+		if ranks[field] > 0 && stated[field] == "" {
+			under.Set(field, textOf(others[field]))
 		}
 	}
-	return under
+	return r.Stated(under, &stated, caller)
 }
 
 // Stated is Span for a span whose genops.* attributes were read already.

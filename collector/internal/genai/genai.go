@@ -12,6 +12,7 @@ import (
 
 	"github.com/genops-ai/genops/collector/internal/data"
 	"github.com/genops-ai/genops/collector/internal/globs"
+	"github.com/genops-ai/genops/collector/internal/memo"
 )
 
 type fact uint8
@@ -61,32 +62,62 @@ var names = func() table {
 	return read
 }()
 
-var operationNames = names.Attributes[factNames[operation]]
+const longestName = 64
 
-var places = func() map[string]place {
-	found := map[string]place{}
+type namedPlace struct {
+	name string
+	place
+}
+
+// places are the names that tell a fact, by their length: most attributes tell none, which is then seen at once.
+var places, operations = func() (all, operations [longestName + 1][]namedPlace) {
 	for i, name := range factNames {
 		for rank, attribute := range names.Attributes[name] {
-			found[attribute] = place{fact(i), uint8(rank)}
+			known := namedPlace{attribute, place{fact(i), uint8(rank)}}
+			all[len(attribute)] = append(all[len(attribute)], known)
+			if fact(i) == operation {
+				operations[len(attribute)] = append(operations[len(attribute)], known)
+			}
 		}
 	}
-	return found
+	return all, operations
 }()
+
+func placeOf(name string, among *[longestName + 1][]namedPlace) (place, bool) {
+	if len(name) > longestName {
+		return place{}, false
+	}
+	for i := range among[len(name)] {
+		if known := &among[len(name)][i]; known.name == name {
+			return known.place, true
+		}
+	}
+	return place{}, false
+}
 
 // Type is what kind of request a span stands for: inference, embedding, or "" for what is no request. It allocates
 // nothing.
 func Type(attributes pcommon.Map) string {
-	for _, name := range operationNames {
-		if value, ok := attributes.Get(name); ok {
-			return names.Operations[value.Str()]
+	var found pcommon.Value
+	least := -1
+	for name, value := range attributes.All() {
+		if at, ok := placeOf(name, &operations); ok && (least < 0 || int(at.rank) < least) {
+			found, least = value, int(at.rank)
 		}
 	}
-	return ""
+	if least < 0 {
+		return ""
+	}
+	return names.Operations[found.Str()]
 }
 
 // IsFramework is whether an instrumentation of that scope writes spans of what a framework does: they need not be
 // above those of the calls that the framework makes.
-func IsFramework(scope string) bool {
+func IsFramework(scope string) bool { return frameworks.Get(scope) }
+
+var frameworks = memo.New(isFramework)
+
+func isFramework(scope string) bool {
 	scope = strings.ToLower(scope)
 	for _, part := range names.Frameworks {
 		if strings.Contains(scope, part) {
@@ -97,7 +128,11 @@ func IsFramework(scope string) bool {
 }
 
 // ProviderNamed is the provider that others call name.
-func ProviderNamed(name string) string {
+func ProviderNamed(name string) string { return providers.Get(name) }
+
+var providers = memo.New(providerNamed)
+
+func providerNamed(name string) string {
 	name = strings.ToLower(name)
 	if known, ok := names.Providers[name]; ok {
 		return known
@@ -129,11 +164,17 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 func ContentKeys() []string { return slices.Clone(names.Content) }
 
 // countsApart is whether the input that a span states leaves the cached tokens out.
-func countsApart(scope, provider string) bool {
+func countsApart(scope, provider string) bool { return slices.Contains(apart.Get(scope), provider) }
+
+var apart = memo.New(providersCountedApart)
+
+// providersCountedApart are those of which spans of a scope do so.
+func providersCountedApart(scope string) []string {
+	var found []string
 	for _, each := range names.ExclusiveInput {
-		if provider == each[1] && globs.Match(each[0], scope) {
-			return true
+		if globs.Match(each[0], scope) {
+			found = append(found, each[1])
 		}
 	}
-	return false
+	return found
 }

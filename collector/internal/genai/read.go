@@ -47,16 +47,19 @@ type reading struct {
 
 // Read is the call that a span stands for; false if it stands for none. The scope's name decides what input means.
 func Read(scope string, attributes pcommon.Map) (Call, bool) {
-	kind := Type(attributes)
-	if kind == "" {
-		return Call{}, false
-	}
 	var found reading
 	for name, value := range attributes.All() {
 		found.take(name, value)
 		if name == usageJSON && value.Type() == pcommon.ValueTypeStr {
 			found.spread(value.Str())
 		}
+	}
+	kind := ""
+	if found.ranks[operation] > 0 {
+		kind = names.Operations[found.values[operation].Str()]
+	}
+	if kind == "" {
+		return Call{}, false
 	}
 	call := Call{
 		Type: kind, RequestModel: found.text(requestModel), ResponseModel: found.text(responseModel),
@@ -81,7 +84,7 @@ func Read(scope string, attributes pcommon.Map) (Call, bool) {
 }
 
 func (r *reading) take(name string, value pcommon.Value) {
-	at, ok := places[name]
+	at, ok := placeOf(name, &places)
 	if ok && (r.ranks[at.fact] == 0 || at.rank+1 < r.ranks[at.fact]) {
 		r.values[at.fact], r.ranks[at.fact] = value, at.rank+1
 	}

@@ -2,9 +2,9 @@ package usage
 
 import (
 	"strings"
-	"sync"
 
 	"github.com/genops-ai/genops/collector/internal/globs"
+	"github.com/genops-ai/genops/collector/internal/memo"
 )
 
 type host struct {
@@ -22,45 +22,20 @@ func (d *document) hosts() []host {
 	return found
 }
 
-const (
-	mostHosts   = 1024 // whose answers are kept
-	longestHost = 255  // of the domain name system
-)
-
-type answer struct{ provider, region string }
-
-// asked are the answers for hosts that were asked for before.
-var asked = struct {
-	sync.RWMutex
-	answers map[string]answer
-}{answers: map[string]answer{}}
-
 // ProviderOfHost is who sends the bill for calls to host and the region it stands for; "" where it does not say.
 func ProviderOfHost(name string) (provider, region string) {
-	asked.RLock()
-	found, known := asked.answers[name]
-	asked.RUnlock()
-	if known {
-		return found.provider, found.region
-	}
-	if len(name) > longestHost {
-		return providerOfHost(name)
-	}
-	name = strings.Clone(name) // a text of its own: that of a span is part of a whole batch
-	provider, region = providerOfHost(name)
-	asked.Lock()
-	defer asked.Unlock()
-	if len(asked.answers) >= mostHosts {
-		clear(asked.answers)
-	}
-	asked.answers[name] = answer{provider, region}
-	return provider, region
+	found := billers.Get(name)
+	return found.provider, found.region
 }
 
-func providerOfHost(name string) (provider, region string) {
+type biller struct{ provider, region string }
+
+var billers = memo.New(billerAt)
+
+func billerAt(name string) biller {
 	known, err := shapes()
 	if err != nil {
-		return "", ""
+		return biller{}
 	}
 	for _, each := range known.hosts {
 		if !globs.Match(each.pattern, name) {
@@ -75,7 +50,7 @@ func providerOfHost(name string) (provider, region string) {
 			_, after, _ := strings.Cut(name, ".")
 			region, _, _ = strings.Cut(after, ".")
 		}
-		return each.provider, region
+		return biller{each.provider, region}
 	}
-	return "", ""
+	return biller{}
 }
