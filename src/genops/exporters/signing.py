@@ -8,8 +8,9 @@ from typing import Any
 from genops.core.errors import ConfigurationError, NotInstalled
 from genops.exporters.destinations import Destination, Signal
 
-__all__ = ["signed_session"]
+__all__ = ["PACKAGES", "signed_session"]
 
+PACKAGES = {"aws": "botocore", "azure": "azure-identity", "google": "google-auth"}
 _AWS_SERVICES = {Signal.TRACES: "xray", Signal.METRICS: "monitoring", Signal.LOGS: "logs"}
 _AZURE_SCOPE = "https://monitor.azure.com/.default"
 _GOOGLE_SCOPES = (
