@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import logging
 import json
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def _genops(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "argv", ["genops", *arguments])
+        patch.setattr(logging, "raiseExceptions", False)  # a handler of another test may have lost its stream
         try:
             main()
         except SystemExit as ended:
