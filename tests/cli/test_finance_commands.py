@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import logging
 import json
+import logging
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
