@@ -94,7 +94,7 @@ test-collector: ## The Go parts: vet, staticcheck, tests with the race detector;
 		tests=$$(grep -hoE '^func Test\w+' $$files | cut -c6- | paste -sd '|' -) && \
 		go test -count=1 -run "^($$tests)$$" $$(dirname $$files | sort -u)
 
-fuzz-collector: ## Every fuzz target of the Go parts for a few seconds; skipped without Go, never in CI
+fuzz-collector: ## Every fuzz target of the Go parts, a few thousand inputs each; skipped without Go, never in CI
 	@if command -v go >/dev/null 2>&1; then $(PYTHON) tools/fuzz_collector.py; \
 	elif [ -n "$$CI" ]; then echo "Go was not found, and CI never skips the Collector.  fix: install Go 1.26 or later"; exit 1; \
 	else echo "SKIPPED: the Go parts in collector/ were not fuzzed, because Go was not found.  fix: install Go 1.26 or later"; fi

@@ -117,3 +117,11 @@ def test_root_holds_only_what_a_stranger_expects() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
     assert set() == {name for name in tracked if "/" not in name and not name.startswith(".")} - ROOT_FILES
+
+
+def test_nothing_built_is_tracked() -> None:
+    """No program that a build left behind, and nothing too large to read in a review."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [ROOT / name for name in tracked.split("\0") if name]
+
+    assert [] == [str(path) for path in files if path.exists() and path.stat().st_size > 1_000_000]
