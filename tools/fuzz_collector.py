@@ -4,8 +4,8 @@
     python tools/fuzz_collector.py --inputs 1000000   more
 
 `go test -list` finds the targets, and a look at the sources says whether it left one out, such as one behind a build
-tag. What a fuzzer finds is written to testdata/fuzz of its package, and ends the run. Inputs are counted, not seconds: at
-the end of its time Go's fuzzer now and then takes its own deadline for a failure (golang/go#75804).
+tag. What a fuzzer finds is written to testdata/fuzz of its package, and ends the run. Inputs are counted instead of
+seconds: at the end of its time Go's fuzzer now and then takes its own deadline for a failure (golang/go#75804).
 """
 
 from __future__ import annotations
