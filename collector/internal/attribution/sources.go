@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/suggest"
 )
 
@@ -42,22 +43,22 @@ func DefaultFromAttributes() map[string][]string {
 
 // Validate names the first field that is none.
 func (c *Config) Validate() error {
-	var names []string
+	var fields []string
 	for name := range c.Default {
-		names = append(names, name)
+		fields = append(fields, name)
 	}
 	for name := range c.FromAttributes {
-		names = append(names, name)
+		fields = append(fields, name)
 	}
 	for name := range c.FromMetadata {
-		names = append(names, name)
+		fields = append(fields, name)
 	}
 	for name := range c.FromAuth {
-		names = append(names, name)
+		fields = append(fields, name)
 	}
-	names = append(names, c.FromBaggage...)
-	slices.Sort(names)
-	for _, name := range names {
+	fields = append(fields, c.FromBaggage...)
+	slices.Sort(fields)
+	for _, name := range fields {
 		if Field(name) < 0 {
 			return fmt.Errorf("attribution: '%s' is no field.%s  fix: use %s", name,
 				suggest.DidYouMean(name, Fields[:]), strings.Join(Fields[:], ", "))
@@ -74,7 +75,7 @@ func (c *Config) Validate() error {
 // Resolver resolves attributions by one configuration. It is safe for concurrent use.
 type Resolver struct {
 	fallback   Attribution
-	names      [longestName + 1][]namedField // by length
+	names      *names.Table[[]namedField]
 	baggage    [count]bool
 	metadata   [count]string
 	auth       [count]string
@@ -84,17 +85,19 @@ type Resolver struct {
 // NewResolver compiles a configuration that is valid.
 func NewResolver(config *Config) *Resolver {
 	made := &Resolver{}
+	named := map[string][]namedField{}
 	for field, name := range Attributes {
-		made.name(name, field, own)
+		named[name] = append(named[name], namedField{field, own})
 	}
 	for name, value := range config.Default {
 		made.fallback.Set(Field(name), value)
 	}
 	for name, attributes := range config.FromAttributes {
 		for rank, attribute := range attributes {
-			made.name(attribute, Field(name), rank)
+			named[attribute] = append(named[attribute], namedField{Field(name), rank})
 		}
 	}
+	made.names = names.New(named)
 	for _, name := range config.FromBaggage {
 		made.baggage[Field(name)], made.hasBaggage = true, true
 	}
@@ -170,49 +173,51 @@ func (r *Resolver) Under(resource pcommon.Map, caller *Caller) Attribution {
 	return found
 }
 
-// namedField is an attribute that says a field, and how many other names of it go before.
-type namedField struct {
-	name  string
-	field int
-	rank  int
+// namedField is a field that an attribute says, and how many other names of it go before.
+type namedField struct{ field, rank int }
+
+const own = -1 // the rank of genops.*, which goes over every other name
+
+// Statement is what a span says by itself, as its attributes are taken one after the other.
+type Statement struct {
+	stated Attribution
+	others [count]pcommon.Value
+	ranks  [count]int // one more than the rank of what was found
 }
 
-const (
-	own         = -1  // the rank of genops.*, which goes over every other name
-	longestName = 127 // of attributes that are looked up by their length; longer ones are found among the longest
-)
-
-func (r *Resolver) name(attribute string, field, rank int) {
-	place := min(len(attribute), longestName)
-	r.names[place] = append(r.names[place], namedField{attribute, field, rank})
+// Take reads one attribute of a span; key is that of its name.
+func (r *Resolver) Take(into *Statement, key names.Key, name string, value pcommon.Value) {
+	known := r.names.Get(key, name)
+	if known == nil {
+		return
+	}
+	for _, each := range *known {
+		if each.rank == own {
+			into.stated.Set(each.field, textOf(value))
+		} else if into.ranks[each.field] == 0 || each.rank+1 < into.ranks[each.field] {
+			into.others[each.field], into.ranks[each.field] = value, each.rank+1
+		}
+	}
 }
 
-// Span lays what a span says over what holds for its resource, and what the caller proved over both. Of several other
+// Lay lays what a span says over what holds for its resource, and what the caller proved over both. Of several other
 // names of a field, the first that is there counts.
+func (r *Resolver) Lay(under Attribution, span *Statement, caller *Caller) Attribution {
+	for field := range span.others {
+		if span.ranks[field] > 0 && span.stated[field] == "" {
+			under.Set(field, textOf(span.others[field]))
+		}
+	}
+	return r.Stated(under, &span.stated, caller)
+}
+
+// Span is Lay for a span that is looked through for this alone.
 func (r *Resolver) Span(under Attribution, span pcommon.Map, caller *Caller) Attribution {
-	var stated Attribution
-	var others [count]pcommon.Value
-	var ranks [count]int // one more than the rank of what was found
+	var stated Statement
 	for name, value := range span.All() {
-		candidates := r.names[min(len(name), longestName)]
-		for i := range candidates {
-			known := &candidates[i]
-			if known.name != name {
-				continue
-			}
-			if known.rank == own {
-				stated.Set(known.field, textOf(value))
-			} else if ranks[known.field] == 0 || known.rank+1 < ranks[known.field] {
-				others[known.field], ranks[known.field] = value, known.rank+1
-			}
-		}
+		r.Take(&stated, names.KeyOf(name), name, value)
 	}
-	for field := range others {
-		if ranks[field] > 0 && stated[field] == "" {
-			under.Set(field, textOf(others[field]))
-		}
-	}
-	return r.Stated(under, &stated, caller)
+	return r.Lay(under, &stated, caller)
 }
 
 // Stated is Span for a span whose genops.* attributes were read already.

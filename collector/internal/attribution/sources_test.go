@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,4 +74,15 @@ func FuzzBaggage(f *testing.F) {
 		var found Attribution
 		resolver.readBaggage(&found, header)
 	})
+}
+
+func TestAPlaceholderIsKnownInAnyCase(t *testing.T) {
+	for word := range placeholders {
+		for _, written := range []string{word, strings.ToUpper(word), " " + word + "\t", strings.ReplaceAll(word, "k", "\u212a")} {
+			assert.True(t, IsPlaceholder(written), written)
+		}
+		assert.False(t, IsPlaceholder(word+"s"), word)
+	}
+	assert.False(t, IsPlaceholder(""))
+	assert.False(t, IsPlaceholder(strings.Repeat("unknown", 10)))
 }

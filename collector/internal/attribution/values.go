@@ -74,11 +74,23 @@ func (a *Attribution) Missing() []string {
 
 // IsPlaceholder is whether text stands for not knowing.
 func IsPlaceholder(text string) bool {
-	if len(text) > len("placeholder") {
+	text = strings.TrimSpace(text)
+	if text == "" || sizes[text[0]]&(1<<min(len(text), 31)) == 0 {
 		return false
 	}
-	return placeholders[strings.ToLower(strings.TrimSpace(text))]
+	return placeholders[strings.ToLower(text)]
 }
+
+// sizes are how long those placeholders are, as bits, that begin with a letter: most values are told apart by theirs. The
+// sign for kelvin is three bytes long, and a k in lower case.
+var sizes = func() (made [256]uint32) {
+	for word := range placeholders {
+		lengths := uint32(1)<<len(word) | 1<<(len(word)+2*strings.Count(word, "k"))
+		made[word[0]] |= lengths
+		made[strings.ToUpper(word)[0]] |= lengths
+	}
+	return made
+}()
 
 // Of is what the attributes of a span or a resource say in the fields' own names.
 func Of(attributes pcommon.Map) Attribution {

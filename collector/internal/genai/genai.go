@@ -13,6 +13,7 @@ import (
 	"github.com/genops-ai/genops/collector/internal/data"
 	"github.com/genops-ai/genops/collector/internal/globs"
 	"github.com/genops-ai/genops/collector/internal/memo"
+	"github.com/genops-ai/genops/collector/internal/names"
 )
 
 type fact uint8
@@ -54,7 +55,7 @@ type place struct {
 	rank uint8
 }
 
-var names = func() table {
+var dialects = func() table {
 	var read table
 	if err := json.Unmarshal(data.Dialects, &read); err != nil {
 		panic("genops: dialects.json of this build is broken: " + err.Error())
@@ -62,38 +63,19 @@ var names = func() table {
 	return read
 }()
 
-const longestName = 64
-
-type namedPlace struct {
-	name string
-	place
-}
-
-// places are the names that tell a fact, by their length: most attributes tell none, which is then seen at once.
-var places, operations = func() (all, operations [longestName + 1][]namedPlace) {
-	for i, name := range factNames {
-		for rank, attribute := range names.Attributes[name] {
-			known := namedPlace{attribute, place{fact(i), uint8(rank)}}
-			all[len(attribute)] = append(all[len(attribute)], known)
+// places are the names that tell a fact; operations those that tell what kind of request it is.
+var places, operations = func() (*names.Table[place], *names.Table[place]) {
+	all, kinds := map[string]place{}, map[string]place{}
+	for i := len(factNames) - 1; i >= 0; i-- { // of a name that tells two facts, the first counts
+		for rank, attribute := range dialects.Attributes[factNames[i]] {
+			all[attribute] = place{fact(i), uint8(rank)}
 			if fact(i) == operation {
-				operations[len(attribute)] = append(operations[len(attribute)], known)
+				kinds[attribute] = place{fact(i), uint8(rank)}
 			}
 		}
 	}
-	return all, operations
+	return names.New(all), names.New(kinds)
 }()
-
-func placeOf(name string, among *[longestName + 1][]namedPlace) (place, bool) {
-	if len(name) > longestName {
-		return place{}, false
-	}
-	for i := range among[len(name)] {
-		if known := &among[len(name)][i]; known.name == name {
-			return known.place, true
-		}
-	}
-	return place{}, false
-}
 
 // Type is what kind of request a span stands for: inference, embedding, or "" for what is no request. It allocates
 // nothing.
@@ -101,14 +83,18 @@ func Type(attributes pcommon.Map) string {
 	var found pcommon.Value
 	least := -1
 	for name, value := range attributes.All() {
-		if at, ok := placeOf(name, &operations); ok && (least < 0 || int(at.rank) < least) {
-			found, least = value, int(at.rank)
+		at := operations.Get(names.KeyOf(name), name)
+		if at == nil || (least >= 0 && int(at.rank) >= least) {
+			continue
+		}
+		if found, least = value, int(at.rank); least == 0 {
+			break
 		}
 	}
 	if least < 0 {
 		return ""
 	}
-	return names.Operations[found.Str()]
+	return dialects.Operations[found.Str()]
 }
 
 // IsFramework is whether an instrumentation of that scope writes spans of what a framework does: they need not be
@@ -119,7 +105,7 @@ var frameworks = memo.New(isFramework)
 
 func isFramework(scope string) bool {
 	scope = strings.ToLower(scope)
-	for _, part := range names.Frameworks {
+	for _, part := range dialects.Frameworks {
 		if strings.Contains(scope, part) {
 			return true
 		}
@@ -134,7 +120,7 @@ var providers = memo.New(providerNamed)
 
 func providerNamed(name string) string {
 	name = strings.ToLower(name)
-	if known, ok := names.Providers[name]; ok {
+	if known, ok := dialects.Providers[name]; ok {
 		return known
 	}
 	return name
@@ -161,7 +147,7 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 }
 
 // ContentKeys are patterns of the attributes that hold what people, models and tools wrote.
-func ContentKeys() []string { return slices.Clone(names.Content) }
+func ContentKeys() []string { return slices.Clone(dialects.Content) }
 
 // countsApart is whether the input that a span states leaves the cached tokens out.
 func countsApart(scope, provider string) bool { return slices.Contains(apart.Get(scope), provider) }
@@ -171,7 +157,7 @@ var apart = memo.New(providersCountedApart)
 // providersCountedApart are those of which spans of a scope do so.
 func providersCountedApart(scope string) []string {
 	var found []string
-	for _, each := range names.ExclusiveInput {
+	for _, each := range dialects.ExclusiveInput {
 		if globs.Match(each[0], scope) {
 			found = append(found, each[1])
 		}

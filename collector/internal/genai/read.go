@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/pricing"
 	"github.com/genops-ai/genops/collector/internal/usage"
 )
@@ -39,34 +40,57 @@ const (
 	mostOneCalls = 1_000_000_000_000 // tokens: no request has a trillion of them
 )
 
-type reading struct {
-	values    [facts]pcommon.Value
-	ranks     [facts]uint8 // one more than the rank of the name that was found; 0 for nothing
-	malformed string
+// Reading is what attributes tell of a call, as they are taken one after the other.
+type Reading struct {
+	values     [facts]pcommon.Value
+	ranks      [facts]uint8 // one more than the rank of the name that was found; 0 for nothing
+	details    pcommon.Value
+	hasDetails bool
+	malformed  string
 }
 
 // Read is the call that a span stands for; false if it stands for none. The scope's name decides what input means.
 func Read(scope string, attributes pcommon.Map) (Call, bool) {
-	var found reading
+	var found Reading
 	for name, value := range attributes.All() {
-		found.take(name, value)
-		if name == usageJSON && value.Type() == pcommon.ValueTypeStr {
-			found.spread(value.Str())
-		}
+		found.Take(names.KeyOf(name), name, value)
 	}
+	return found.Call(scope)
+}
+
+// Take reads one attribute; key is that of its name.
+func (r *Reading) Take(key names.Key, name string, value pcommon.Value) {
+	if at := places.Get(key, name); at != nil {
+		r.put(*at, value)
+	} else if name == usageJSON && value.Type() == pcommon.ValueTypeStr {
+		r.details, r.hasDetails = value, true
+	}
+}
+
+func (r *Reading) put(at place, value pcommon.Value) {
+	if r.ranks[at.fact] == 0 || at.rank+1 < r.ranks[at.fact] {
+		r.values[at.fact], r.ranks[at.fact] = value, at.rank+1
+	}
+}
+
+// Call is the call that was read of a span under a scope; false if it stands for none.
+func (r *Reading) Call(scope string) (Call, bool) {
 	kind := ""
-	if found.ranks[operation] > 0 {
-		kind = names.Operations[found.values[operation].Str()]
+	if r.ranks[operation] > 0 {
+		kind = dialects.Operations[r.values[operation].Str()]
 	}
 	if kind == "" {
 		return Call{}, false
 	}
+	if r.hasDetails {
+		r.spread(r.details.Str())
+	}
 	call := Call{
-		Type: kind, RequestModel: found.text(requestModel), ResponseModel: found.text(responseModel),
-		ResponseID: found.text(responseID), ServiceTier: found.text(serviceTier), ServerAddress: found.text(serverAddress),
+		Type: kind, RequestModel: r.text(requestModel), ResponseModel: r.text(responseModel),
+		ResponseID: r.text(responseID), ServiceTier: r.text(serviceTier), ServerAddress: r.text(serverAddress),
 	}
 	// Langfuse does not say whose a model is; its name does, for those of OpenAI and Anthropic.
-	if name := found.text(provider); name != "" {
+	if name := r.text(provider); name != "" {
 		call.Provider = ProviderNamed(name)
 	} else {
 		call.Provider = ProviderOfModel(call.RequestModel)
@@ -78,20 +102,13 @@ func Read(scope string, attributes pcommon.Map) (Call, bool) {
 			call.Provider = biller
 		}
 	}
-	call.Tokens = found.tokens(apart)
-	call.Malformed = found.malformed
+	call.Tokens = r.tokens(apart)
+	call.Malformed = r.malformed
 	return call, true
 }
 
-func (r *reading) take(name string, value pcommon.Value) {
-	at, ok := placeOf(name, &places)
-	if ok && (r.ranks[at.fact] == 0 || at.rank+1 < r.ranks[at.fact]) {
-		r.values[at.fact], r.ranks[at.fact] = value, at.rank+1
-	}
-}
-
 // spread reads usage that is kept as JSON.
-func (r *reading) spread(text string) {
+func (r *Reading) spread(text string) {
 	if len(text) > longestJSON {
 		r.malformed = usageJSON + " is too long"
 		return
@@ -108,18 +125,21 @@ func (r *reading) spread(text string) {
 		if whole, err := amount.Int64(); err == nil {
 			value = pcommon.NewValueInt(whole)
 		}
-		r.take(usageJSON+"."+name, value)
+		name = usageJSON + "." + name
+		if at := places.Get(names.KeyOf(name), name); at != nil {
+			r.put(*at, value)
+		}
 	}
 }
 
-func (r *reading) text(which fact) string {
+func (r *Reading) text(which fact) string {
 	if r.ranks[which] == 0 || r.values[which].Type() != pcommon.ValueTypeStr {
 		return ""
 	}
 	return r.values[which].Str()
 }
 
-func (r *reading) tokens(apart bool) Tokens {
+func (r *Reading) tokens(apart bool) Tokens {
 	total, hasInput := r.count(input)
 	out, hasOutput := r.count(output)
 	found := Tokens{Output: out, HasOutput: hasOutput, Stated: hasInput || hasOutput}
@@ -135,7 +155,7 @@ func (r *reading) tokens(apart bool) Tokens {
 }
 
 // count is a count of tokens; false where none is stated. What is no count is not taken for one.
-func (r *reading) count(which fact) (int64, bool) {
+func (r *Reading) count(which fact) (int64, bool) {
 	if r.ranks[which] == 0 {
 		return 0, false
 	}
@@ -151,7 +171,7 @@ func (r *reading) count(which fact) (int64, bool) {
 		}
 	default:
 	}
-	name := names.Attributes[factNames[which]][r.ranks[which]-1]
+	name := dialects.Attributes[factNames[which]][r.ranks[which]-1]
 	r.malformed = name + " is " + shown(value) + ", no count of tokens"
 	return 0, false
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/names"
 )
 
 // requests are the names of what a request asks for besides the model.
@@ -26,13 +28,14 @@ const (
 	AskedTools
 )
 
-// AskedBy is what an attribute of a name may tell. Where no attribute of a span tells something, the functions below need
-// not be asked for it: there is none.
-func AskedBy(name string) Asked {
-	if len(name) < longestAsked && askedLengths[len(name)] {
-		if found, ok := askedBy[name]; ok {
-			return found
-		}
+// AskedBy is what an attribute of a name may tell; key is that of the name. Where no attribute of a span tells something,
+// the functions below need not be asked for it: there is none.
+func AskedBy(key names.Key, name string) Asked {
+	if found := askedBy.Get(key, name); found != nil {
+		return *found
+	}
+	if !strings.HasPrefix(name, numberedBegin) {
+		return 0
 	}
 	for _, each := range numberedTools {
 		if strings.HasPrefix(name, each[0]) && strings.HasSuffix(name, each[1]) {
@@ -42,36 +45,40 @@ func AskedBy(name string) Asked {
 	return 0
 }
 
-var askedBy = func() map[string]Asked {
+var askedBy = func() *names.Table[Asked] {
 	made := map[string]Asked{streamedByName: AskedStreamed}
-	add := func(names []string, asked Asked) {
-		for _, name := range names {
+	add := func(all []string, asked Asked) {
+		for _, name := range all {
 			made[name] |= asked
 		}
 	}
-	add(names.Requests.Streamed, AskedStreamed)
-	add(names.Requests.MaxOutputTokens, AskedMaxOutputTokens)
-	add(names.Requests.Tools, AskedTools)
-	add(names.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
-	return made
+	add(dialects.Requests.Streamed, AskedStreamed)
+	add(dialects.Requests.MaxOutputTokens, AskedMaxOutputTokens)
+	add(dialects.Requests.Tools, AskedTools)
+	add(dialects.Requests.Parameters, AskedStreamed|AskedMaxOutputTokens|AskedTools)
+	return names.New(made)
+}()
+
+// numberedBegin is how all names with a number begin.
+var numberedBegin = func() string {
+	begin := ""
+	for i, each := range numberedTools {
+		if i == 0 {
+			begin = each[0]
+		}
+		for !strings.HasPrefix(each[0], begin) {
+			begin = begin[:len(begin)-1]
+		}
+	}
+	return begin
 }()
 
 // numberedTools are what the names of tools begin and end with that have a number between.
 var numberedTools = func() (made [][2]string) {
-	for _, name := range names.Requests.Tools {
+	for _, name := range dialects.Requests.Tools {
 		if before, after, numbered := strings.Cut(name, "*"); numbered {
 			made = append(made, [2]string{before, after})
 		}
-	}
-	return made
-}()
-
-const longestAsked = 64
-
-// askedLengths are the lengths of those names: most others are told apart by theirs.
-var askedLengths = func() (made [longestAsked]bool) {
-	for name := range askedBy {
-		made[len(name)] = true
 	}
 	return made
 }()
@@ -82,7 +89,7 @@ const mostTools = 1000 // of one request that are read
 
 // Streamed is whether the answer came in pieces, as far as the span says so.
 func Streamed(attributes pcommon.Map) bool {
-	for _, name := range names.Requests.Streamed {
+	for _, name := range dialects.Requests.Streamed {
 		if value, ok := attributes.Get(name); ok && value.Type() == pcommon.ValueTypeBool {
 			return value.Bool()
 		}
@@ -96,7 +103,7 @@ func Streamed(attributes pcommon.Map) bool {
 
 // MaxOutputTokens is the limit on the output that the request set; false if the span tells of none.
 func MaxOutputTokens(attributes pcommon.Map) (int64, bool) {
-	for _, name := range names.Requests.MaxOutputTokens {
+	for _, name := range dialects.Requests.MaxOutputTokens {
 		if value, ok := attributes.Get(name); ok && value.Type() == pcommon.ValueTypeInt {
 			return limit(value.Int(), value.Int() >= 0)
 		}
@@ -117,7 +124,7 @@ func limit(tokens int64, ok bool) (int64, bool) {
 // does not tell.
 func Tools(attributes pcommon.Map) []string {
 	found := []string{}
-	for _, name := range names.Requests.Tools {
+	for _, name := range dialects.Requests.Tools {
 		before, after, numbered := strings.Cut(name, "*")
 		if !numbered {
 			if value, ok := attributes.Get(name); ok {
@@ -190,13 +197,13 @@ func toolNames(given any) []string {
 
 // parameter is one of the parameters of a request that are kept as a JSON object; nil if it is not there.
 func parameter(attributes pcommon.Map, which string) any {
-	for _, name := range names.Requests.Parameters {
+	for _, name := range dialects.Requests.Parameters {
 		value, ok := attributes.Get(name)
 		if !ok {
 			continue
 		}
 		object, _ := plain(value).(map[string]any)
-		for _, key := range names.Requests.ParameterNames[which] {
+		for _, key := range dialects.Requests.ParameterNames[which] {
 			if found, ok := object[key]; ok {
 				return found
 			}

@@ -6,6 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/genops-ai/genops/collector/internal/names"
 )
 
 func TestWhatARequestAsksForInEveryDialect(t *testing.T) {
@@ -55,7 +57,7 @@ func TestWhatARequestAsksForInEveryDialect(t *testing.T) {
 			assert.ElementsMatch(t, each.tools, Tools(attributes))
 			var asked Asked
 			for name := range each.attributes {
-				asked |= AskedBy(name)
+				asked |= AskedBy(names.KeyOf(name), name)
 			}
 			assert.False(t, each.streamed && asked&AskedStreamed == 0)
 			assert.False(t, each.limit >= 0 && asked&AskedMaxOutputTokens == 0)

@@ -14,7 +14,10 @@ import (
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
-const mostAttributes = 14 // that are put on most calls, besides the attribution and what each meter has
+const (
+	mostAttributes = 14 // that are put on most calls, besides the attribution and what each meter has
+	behind         = 10 // that the processors behind this one put on most calls: making room once spares two copies of all
+)
 
 // origin is what identifies a call, and when it began.
 type origin struct {
@@ -43,7 +46,7 @@ func (p *costProcessor) stamp(attributes pcommon.Map, call *genai.Call, who attr
 	if call.Malformed == "" {
 		price = book.Price(&used, &query)
 	}
-	attributes.EnsureCapacity(attributes.Len() + mostAttributes + len(used.Meters))
+	attributes.EnsureCapacity(attributes.Len() + mostAttributes + len(used.Meters) + behind)
 	texts := newTexts(from.id, &used, price.Amount)
 	attributes.PutStr(semconv.GenopsCallID, texts.next())
 	attributes.PutStr(semconv.GenopsCostRole, "account")

@@ -9,14 +9,15 @@ import (
 
 	"github.com/genops-ai/genops/collector/internal/attribution"
 	"github.com/genops-ai/genops/collector/internal/genai"
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
 // told is one span that tells of a call.
 type told struct {
 	span      ptrace.Span
-	under     int // the place of its resource's attribution
 	call      genai.Call
+	who       attribution.Attribution
 	framework bool
 	ours      bool // an SDK of GenOps booked it
 	above     bool // a call inside it is accounted for
@@ -27,8 +28,9 @@ type told struct {
 // work is what one batch needs; used again by the next one.
 type work struct {
 	told    []told
-	unders  []attribution.Attribution
 	parents map[pcommon.SpanID]pcommon.SpanID
+	caller  attribution.Caller
+	under   attribution.Attribution // what holds for the resource at hand
 }
 
 var works = sync.Pool{New: func() any { return &work{parents: map[pcommon.SpanID]pcommon.SpanID{}} }}
@@ -37,8 +39,7 @@ func (p *costProcessor) processTraces(ctx context.Context, td ptrace.Traces) (pt
 	found := works.Get().(*work)
 	defer func() {
 		clear(found.told)
-		clear(found.unders)
-		found.told, found.unders = found.told[:0], found.unders[:0]
+		found.told, found.caller, found.under = found.told[:0], attribution.Caller{}, attribution.Attribution{}
 		clear(found.parents)
 		works.Put(found)
 	}()
@@ -48,54 +49,68 @@ func (p *costProcessor) processTraces(ctx context.Context, td ptrace.Traces) (pt
 	}
 	found.index(td)
 	p.note(found)
-	caller := p.resolver.Caller(ctx)
 	for i := range found.told {
-		p.settle(ctx, &found.told[i], found, &caller)
+		p.settle(ctx, &found.told[i])
 	}
 	return td, nil
 }
 
-// collect finds the spans that tell of calls, and notes what is above the calls of earlier batches.
+// collect finds the spans that tell of calls, and reads them.
 func (p *costProcessor) collect(ctx context.Context, td ptrace.Traces, into *work) {
-	caller := p.resolver.Caller(ctx)
+	begun := false
 	for _, resource := range td.ResourceSpans().All() {
-		under := -1
+		fresh := true
 		for _, scope := range resource.ScopeSpans().All() {
 			name := scope.Scope().Name()
 			for _, span := range scope.Spans().All() {
 				if genai.Type(span.Attributes()) == "" {
 					continue
 				}
-				if under < 0 {
-					under = len(into.unders)
-					into.unders = append(into.unders, p.resolver.Under(resource.Resource().Attributes(), &caller))
+				if !begun {
+					begun, into.caller = true, p.resolver.Caller(ctx)
 				}
-				p.take(ctx, into, name, under, span)
+				if fresh {
+					fresh, into.under = false, p.resolver.Under(resource.Resource().Attributes(), &into.caller)
+				}
+				p.take(ctx, into, name, span)
 			}
 		}
 	}
 }
 
-func (p *costProcessor) take(ctx context.Context, into *work, scope string, under int, span ptrace.Span) {
+// What the span of a call that was booked before says of it.
+const (
+	hasCost = 1 << iota
+	hasID
+	isAccount
+)
+
+var booked = names.New(map[string]uint8{
+	semconv.GenopsCostTotal: hasCost, semconv.GenopsCallID: hasID, semconv.GenopsCostRole: isAccount,
+})
+
+func (p *costProcessor) take(ctx context.Context, into *work, scope string, span ptrace.Span) {
 	defer p.fault(ctx)
-	attributes := span.Attributes()
-	_, priced := attributes.Get(semconv.GenopsCostTotal)
-	_, identified := attributes.Get(semconv.GenopsCallID)
-	if identified && !priced && role(attributes) != "account" {
+	var reading genai.Reading
+	var stated attribution.Statement
+	said := uint8(0)
+	for name, value := range span.Attributes().All() {
+		key := names.KeyOf(name)
+		reading.Take(key, name, value)
+		p.resolver.Take(&stated, key, name, value)
+		if told := booked.Get(key, name); told != nil && (*told != isAccount || value.Str() == "account") {
+			said |= *told
+		}
+	}
+	if said == hasID {
 		p.count(ctx, mirror) // of a call that an SDK of GenOps booked on another span
 		return
 	}
-	call, _ := genai.Read(scope, attributes)
+	call, _ := reading.Call(scope)
 	into.told = append(into.told, told{
-		span: span, under: under, call: call, framework: genai.IsFramework(scope), ours: identified || priced,
+		span: span, call: call, framework: genai.IsFramework(scope), ours: said&(hasID|hasCost) != 0,
+		who: p.resolver.Lay(into.under, &stated, &into.caller),
 	})
-}
-
-func role(attributes pcommon.Map) string {
-	if value, ok := attributes.Get(semconv.GenopsCostRole); ok {
-		return value.Str()
-	}
-	return ""
 }
 
 // index notes who is whose parent, to find what is above a call.
@@ -146,7 +161,7 @@ func (t *told) seen() seenCall {
 	return seenCall{t.span.SpanID(), t.call.ResponseID, model, t.span.StartTimestamp()}
 }
 
-func (p *costProcessor) settle(ctx context.Context, t *told, batch *work, caller *attribution.Caller) {
+func (p *costProcessor) settle(ctx context.Context, t *told) {
 	defer p.fault(ctx)
 	attributes, trace := t.span.Attributes(), t.span.TraceID()
 	if t.ours {
@@ -169,8 +184,7 @@ func (p *costProcessor) settle(ctx context.Context, t *told, batch *work, caller
 		p.count(ctx, mirror)
 		return
 	}
-	who := p.resolver.Span(batch.unders[t.under], attributes, caller)
-	status := p.stamp(attributes, &t.call, who, origin{
+	status := p.stamp(attributes, &t.call, t.who, origin{
 		id: callID(trace, t.span.SpanID()), at: t.span.StartTimestamp(),
 	})
 	p.count(ctx, status)

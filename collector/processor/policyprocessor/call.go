@@ -6,8 +6,11 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/genops-ai/genops/collector/internal/attribution"
 	"github.com/genops-ai/genops/collector/internal/genai"
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/policy"
 	"github.com/genops-ai/genops/collector/internal/pricing"
 )
@@ -15,10 +18,23 @@ import (
 // call is what a span or a record says of one call, as the inputs of rules.
 type call struct {
 	seen
-	told   genai.Call
-	who    attribution.Attribution
-	at     time.Time
-	buffer []byte // of keys
+	reading genai.Reading
+	stated  attribution.Statement
+	told    genai.Call
+	who     attribution.Attribution
+	at      time.Time
+	buffer  []byte // of keys
+}
+
+// look takes all attributes of a call in one pass.
+func (c *call) look(attributes pcommon.Map, by *attribution.Resolver) {
+	c.attributes = attributes
+	for name, value := range attributes.All() {
+		key := names.KeyOf(name)
+		c.seen.take(key, name, value)
+		c.reading.Take(key, name, value)
+		by.Take(&c.stated, key, name, value)
+	}
 }
 
 // clear forgets a call, so that the memory of another can be used.

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/genops-ai/genops/collector/internal/genai"
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
@@ -28,36 +29,15 @@ const (
 
 const tagPrefix = semconv.GenopsTag + "."
 
-// placeOf is the place of an attribute in seen; -1 for others.
-func placeOf(name string) int {
-	switch name {
-	case semconv.GenopsPolicyResult:
-		return seenResult
-	case semconv.GenopsCallID:
-		return seenCallID
-	case semconv.GenopsCostRole:
-		return seenRole
-	case semconv.GenAIOperationName:
-		return seenOperation
-	case semconv.GenopsRegion:
-		return seenRegion
-	case semconv.GenopsDataClassification:
-		return seenClassification
-	case tagPrefix + "data_classification":
-		return seenTagged
-	case semconv.GenopsCostTotal:
-		return seenCost
-	case semconv.GenopsCostCurrency:
-		return seenCurrency
-	case semconv.GenopsRedactionEntities:
-		return seenEntities
-	case semconv.GenopsBudgetConsumed:
-		return seenConsumed
-	case semconv.GenopsBudgetAllocated:
-		return seenAllocated
-	}
-	return -1
-}
+// places are those of the attributes in seen.
+var places = names.New(map[string]uint8{
+	semconv.GenopsPolicyResult: seenResult, semconv.GenopsCallID: seenCallID, semconv.GenopsCostRole: seenRole,
+	semconv.GenAIOperationName: seenOperation, semconv.GenopsRegion: seenRegion,
+	semconv.GenopsDataClassification: seenClassification, tagPrefix + "data_classification": seenTagged,
+	semconv.GenopsCostTotal: seenCost, semconv.GenopsCostCurrency: seenCurrency,
+	semconv.GenopsRedactionEntities: seenEntities, semconv.GenopsBudgetConsumed: seenConsumed,
+	semconv.GenopsBudgetAllocated: seenAllocated,
+})
 
 // seen is what one look at all attributes finds. What is not there need not be looked for again.
 type seen struct {
@@ -68,30 +48,27 @@ type seen struct {
 	asked      genai.Asked
 }
 
-func (s *seen) look(attributes pcommon.Map) {
-	s.attributes = attributes
-	for name, value := range attributes.All() {
-		if place := placeOf(name); place >= 0 && !s.has(place) {
-			s.values[place], s.there = value, s.there|1<<place
-		}
-		if strings.HasPrefix(name, tagPrefix) {
-			s.hasTags = true
-		} else {
-			s.asked |= genai.AskedBy(name)
-		}
+func (s *seen) take(key names.Key, name string, value pcommon.Value) {
+	if place := places.Get(key, name); place != nil && !s.has(*place) {
+		s.values[*place], s.there = value, s.there|1<<*place
+	}
+	if strings.HasPrefix(name, tagPrefix) {
+		s.hasTags = true
+	} else {
+		s.asked |= genai.AskedBy(key, name)
 	}
 }
 
-func (s *seen) has(place int) bool { return s.there&(1<<place) != 0 }
+func (s *seen) has(place uint8) bool { return s.there&(1<<place) != 0 }
 
-func (s *seen) text(place int) string {
+func (s *seen) text(place uint8) string {
 	if s.has(place) && s.values[place].Type() == pcommon.ValueTypeStr {
 		return s.values[place].Str()
 	}
 	return ""
 }
 
-func (s *seen) number(place int) (float64, bool) {
+func (s *seen) number(place uint8) (float64, bool) {
 	if !s.has(place) {
 		return 0, false
 	}

@@ -47,14 +47,15 @@ func (t *turn) done(ctx context.Context) {
 	}
 }
 
-func (t *turn) payer(ctx context.Context, resource, attributes pcommon.Map) attribution.Attribution {
+// payer is for whom the call at hand was made.
+func (t *turn) payer(ctx context.Context, resource pcommon.Map) attribution.Attribution {
 	if !t.asked {
 		t.caller, t.asked = t.p.resolver.Caller(ctx), true
 	}
 	if !t.resolved {
 		t.under, t.resolved = t.p.resolver.Under(resource, &t.caller), true
 	}
-	return t.p.resolver.Span(t.under, attributes, &t.caller)
+	return t.p.resolver.Lay(t.under, &t.call.stated, &t.caller)
 }
 
 func (p *policyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
@@ -141,7 +142,7 @@ func (t *turn) decide(ctx context.Context, given *told, resource pcommon.Map) (d
 	}
 	asked := t.call
 	asked.clear()
-	asked.look(given.attributes)
+	asked.look(given.attributes, t.p.resolver)
 	role := asked.text(seenRole)
 	if asked.has(seenResult) || (asked.has(seenCallID) && role != "account") {
 		t.counts.decisions[slices.Index(outcomes, settled)]++
@@ -150,8 +151,8 @@ func (t *turn) decide(ctx context.Context, given *told, resource pcommon.Map) (d
 	if role == "aggregate" { // of calls that are decided one by one
 		return false
 	}
-	asked.told, _ = genai.Read(given.scope, given.attributes)
-	asked.who = t.payer(ctx, resource, given.attributes)
+	asked.told, _ = asked.reading.Call(given.scope)
+	asked.who = t.payer(ctx, resource)
 	if given.at != 0 {
 		asked.at = given.at.AsTime()
 	} else {
