@@ -7,7 +7,8 @@ python bench/collector/run.py --soak 600               all four and the ledger o
 The built Collector (`make collector`) on one core, and a sender on the other that posts batches of 512 spans over OTLP/HTTP.
 A rate is spans over the CPU time of the Collector's process, so the sender's speed does not count. `plain` spans are calls with
 16 attributes; `content` ones carry 2 KB of messages without findings besides; `other` are spans of no call. A pipeline ends in
-the exporter `nop`, which encodes nothing; `exported` ones send on what they get by OTLP/HTTP, as a Collector in use does.
+the exporter `nop`, which encodes nothing; `exported` ones send on what they get by OTLP/HTTP; those `as deployed` have the memory
+limiter, the queue on disk and the batches of deploy/collector/agent.yaml besides, and are charged until the queue is empty.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from spans import MARKS, batch
 
@@ -38,8 +40,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "collector/dist/genops-collector"
 RESULTS = ROOT / "bench/results/collector.json"
 PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
-EXPORTED = ", exported"
-NAMES = [*PIPELINES, *(f"{name}{EXPORTED}" for name in ("passthrough", "all", "contrib both"))]
+EXPORTED, DEPLOYED = ", exported", ", as deployed"
+NAMES = [
+    *PIPELINES,
+    *(f"{name}{how}" for how in (EXPORTED, DEPLOYED) for name in ("passthrough", "all", "contrib both")),
+]
 KINDS = ("plain", "content", "other")
 ALL = frozenset({"teams", "customers"})  # the budgets in pipelines.json
 CUSTOMERS = 1_000_000
@@ -73,6 +78,13 @@ class _Yes(http.server.BaseHTTPRequestHandler):
         """Nothing on standard error for each request."""
 
 
+def _as_deployed(url: str) -> dict[str, Any]:
+    """The exporter of deploy/collector/agent.yaml, whose queue is small enough to be emptied soon."""
+    agent = yaml.safe_load((ROOT / "deploy/collector/agent.yaml").read_text())
+    queue: dict[str, Any] = agent["exporters"]["otlp_http/backend"]
+    return queue | {"endpoint": url, "sending_queue": queue["sending_queue"] | {"queue_size": 64 << 20}}
+
+
 def _swallow(started: Connection) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Yes) as server:
         started.send(server.server_port)
@@ -83,13 +95,20 @@ class Running:
     """One Collector with the processors of a pipeline, on core 0."""
 
     def __init__(self, name: str, folder: Path, budgets: frozenset[str] = ALL) -> None:
-        pipeline = copy.deepcopy(PIPELINES[name.removesuffix(EXPORTED)])
-        for extension in pipeline.get("extensions", {}).values():
-            extension["budgets"] = [each for each in extension["budgets"] if each["name"] in budgets]
-        self.sink = Sink() if name.endswith(EXPORTED) else None
+        pipeline = copy.deepcopy(PIPELINES[name.removesuffix(EXPORTED).removesuffix(DEPLOYED)])
+        if state := pipeline.get("extensions", {}).get("genops_state"):
+            state["budgets"] = [each for each in state["budgets"] if each["name"] in budgets]
+        self.deployed = name.endswith(DEPLOYED)
+        self.sink = Sink() if name.endswith((EXPORTED, DEPLOYED)) else None
         exporters: dict[str, Any] = {"nop": {}}
         if self.sink:  # without a queue: what is acknowledged is sent
             exporters = {"otlp_http": {"endpoint": self.sink.url, "sending_queue": {"enabled": False}}}
+        if self.deployed and self.sink:
+            exporters = {"otlp_http": _as_deployed(self.sink.url)}
+            limiter = {"memory_limiter": {"check_interval": "1s", "limit_mib": 1024, "spike_limit_mib": 256}}
+            pipeline["processors"] = limiter | pipeline.get("processors", {})
+            storage = {"file_storage": {"directory": str(folder / "queue"), "create_directory": True, "fsync": True}}
+            pipeline["extensions"] = storage | pipeline.get("extensions", {})
         policies = Path(__file__).with_name("policies.yaml")
         config = {
             "receivers": {"otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:24318"}}}},
@@ -140,6 +159,13 @@ class Running:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def wait_until_idle(self) -> None:
+        """Until nothing is queued any more: the process uses no time for a second."""
+        before = -1.0
+        while (now := self.cpu_s()) - before > 0.02:
+            before = now
+            time.sleep(1.2)
+
     def resident_mib(self) -> float:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -170,10 +196,14 @@ def rate(running: Running, kind: str, seconds: float) -> dict[str, float]:
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         running.post(fresh(body))
+    if running.deployed:
+        running.wait_until_idle()
     cpu, sent, deadline = running.cpu_s(), 0, time.monotonic() + seconds
     while time.monotonic() < deadline:
         running.post(fresh(body))
         sent += spans
+    if running.deployed:
+        running.wait_until_idle()
     used = running.cpu_s() - cpu
     return {"spans_per_core": round(sent / used), "us_per_span": round(used / sent * 1e6, 2)}
 

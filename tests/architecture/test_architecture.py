@@ -87,6 +87,17 @@ def test_module_keeps_the_rules(path: Path) -> None:
     assert [] == list(problems(path, ast.parse(path.read_text())))
 
 
+def test_go_files_keep_the_size() -> None:
+    """As short as the modules of Python, but for what is generated and for tests."""
+    files = [
+        path for path in (ROOT / "collector").rglob("*.go") if "dist" not in path.parts and "_test" not in path.name
+    ]
+    long = [path.name for path in files if len(path.read_text().splitlines()) > 400]
+
+    assert files
+    assert [] == [name for name in long if name != "semconv.go" and not name.endswith(".pb.go")]
+
+
 def test_rules_can_fail(tmp_path: Path) -> None:
     """A module that breaks them is reported."""
     bad = tmp_path / "bad.py"
