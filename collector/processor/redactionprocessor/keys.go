@@ -9,6 +9,7 @@ import (
 
 	"github.com/genops-ai/genops/collector/internal/genai"
 	"github.com/genops-ai/genops/collector/internal/globs"
+	"github.com/genops-ai/genops/collector/internal/names"
 )
 
 // identifiers are names, numbers and identifiers: never content. Hexadecimal ids look like keys.
@@ -66,6 +67,20 @@ func (k *keys) remember(name string, found verdict) {
 	more := maps.Clone(*k.known.Load())
 	more[strings.Clone(name)] = found // a name of its own: that of a span is a part of a whole batch
 	k.known.Store(&more)
+}
+
+// recent are the verdicts on the names that a worker met last, by their keys: most names come again with every span.
+type recent [256]struct {
+	name    []byte
+	verdict verdict
+}
+
+func (r *recent) of(name string, by *keys) verdict {
+	last := &r[names.KeyOf(name)]
+	if name == "" || string(last.name) != name {
+		last.name, last.verdict = append(last.name[:0], name...), by.of(name)
+	}
+	return last.verdict
 }
 
 func (k *keys) decide(name string) verdict {

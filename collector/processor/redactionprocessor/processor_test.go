@@ -439,6 +439,19 @@ func TestMemoryOfKeysIsBounded(t *testing.T) {
 	assert.Len(t, *found.known.Load(), mostKeys)
 }
 
+func TestVerdictsThatShareAPlaceStayApart(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	config.DenyKeys = []string{"secret.*"}
+	by, found := newKeys(config), &recent{}
+	for range 2 {
+		for i := range 1000 {
+			assert.Equal(t, deny, found.of("secret."+strconv.Itoa(i), by))
+			assert.Equal(t, look, found.of("app."+strconv.Itoa(i), by))
+		}
+		assert.Equal(t, look, found.of("", by))
+	}
+}
+
 // plain is a hundred spans as a server writes them.
 func plain(content string) ptrace.Traces {
 	td := ptrace.NewTraces()

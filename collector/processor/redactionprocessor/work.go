@@ -36,6 +36,7 @@ type work struct {
 	fault   any // the last one
 	renamed []renaming
 	clean   *memory
+	recent  recent
 }
 
 type renaming struct{ from, to string }
@@ -56,7 +57,7 @@ func (w *work) attributes(attributes pcommon.Map) {
 	for name, value := range attributes.All() {
 		switch value.Type() {
 		case pcommon.ValueTypeStr, pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
-			switch w.p.keys.of(name) {
+			switch w.recent.of(name, w.p.keys) {
 			case look:
 				w.value(name, value, 0)
 			case deny:
@@ -64,7 +65,7 @@ func (w *work) attributes(attributes pcommon.Map) {
 			case pass:
 			}
 		default:
-			if w.p.keys.of(name) == deny {
+			if w.recent.of(name, w.p.keys) == deny {
 				w.replace(value, denied)
 			}
 		}
