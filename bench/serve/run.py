@@ -40,7 +40,7 @@ def bodies(kind: str, count: int, size: int) -> list[tuple[str, bytes]]:
     made = []
     for first in range(0, count, size):
         numbers = range(first + 1, first + 1 + min(size, count - first))
-        said = {"gen_ai.response.id": "chatcmpl-{}"}
+        said = {"gen_ai.response.id": "chatcmpl-{:012}"}
         if kind == "records":
             request: dict[str, Any] = logs(*(record(f"R{n}", number=n, trace=n) for n in numbers))
         elif kind == "spans of the SDK":

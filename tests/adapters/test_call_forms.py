@@ -209,6 +209,18 @@ def test_same_response_seen_twice_is_one_cost(client: Any, captured: Captured) -
     assert len(captured.spans) == 2
 
 
+def test_answers_with_numbers_for_ids_are_calls_of_their_own(
+    server: ReplayServer, recordings: dict[str, Exchange], captured: Captured
+) -> None:
+    """Ollama's OpenAI endpoint draws ids such as chatcmpl-273 out of 999: the same one again is another call."""
+    server.play(recordings["ollama-chat-once-dfb163ec1c"])
+    with openai.OpenAI(api_key="test", base_url=f"{server.url}/v1", max_retries=0) as client:
+        for _ in range(3):
+            client.chat.completions.create(model="llama3.2", messages=SAY)
+
+    assert ["chatcmpl-273"] * 3 == [entry.response_id for entry in captured.entries]
+
+
 def test_sampled_away_calls_are_still_booked(server: ReplayServer, recordings: dict[str, Exchange]) -> None:
     """The ledger does not depend on spans."""
     server.play(recordings[CHAT])

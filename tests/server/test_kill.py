@@ -42,7 +42,7 @@ class Sender(threading.Thread):
             turn += 1
             numbers = [self._number * 10**9 + turn * 1000 + each for each in range(IN_A_REQUEST)]
             names = [f"CALL{number}" for number in numbers]
-            asked = {"gen_ai.response.id": f"chatcmpl-{self._number}-{turn}"}
+            asked = {"gen_ai.response.id": f"chatcmpl-{self._number:05}-{turn:08}"}
             requests = [
                 logs(*(record(name, number=number, trace=number) for name, number in zip(names, numbers, strict=True))),
                 traces(

@@ -65,7 +65,7 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger")
 
 
-RESPONSE = {"gen_ai.response.id": "chatcmpl-1"}
+RESPONSE = {"gen_ai.response.id": "chatcmpl-Cg1yDkQ3"}
 # A governed call (span 1), a mirror of it, a framework's span above it, and another team's span of the same response.
 TELLINGS: dict[str, dict[str, Any]] = {
     "record": logs(record("CALL", RESPONSE)),
@@ -120,6 +120,14 @@ def test_a_call_that_only_others_tell_is_priced_at_its_innermost_span(order: lis
     assert (Decimal(COST), "span", "priced") == (entry.cost, entry.cost_source, entry.cost_status)
 
 
+def test_answers_with_numbers_for_ids_are_calls_of_their_own(ledger: Ledger) -> None:
+    """Ollama's OpenAI endpoint draws ids such as chatcmpl-273 out of 999: two spans with the same one are two calls."""
+    numbered = {**USED, "gen_ai.response.id": "chatcmpl-273"}
+    ledger.send(traces(span(7, numbered, trace=5)), traces(span(8, numbered, trace=6)))
+
+    assert 2 == len(ledger.entries())
+
+
 def test_entry_that_the_application_wrote_itself_goes_first(ledger: Ledger) -> None:
     """An application in the same ledger directory that exports, too, is not counted twice."""
     entry = LedgerEntry.from_dict(
@@ -134,7 +142,7 @@ def test_entry_that_the_application_wrote_itself_goes_first(ledger: Ledger) -> N
             "operation_type": "inference",
             "policy_result": "ALLOWED",
             "cost": "0.5",
-            "response_id": "chatcmpl-1",
+            "response_id": "chatcmpl-Cg1yDkQ3",
         }
     )
     own = open_ledger(ledger.directory)
@@ -159,7 +167,7 @@ def test_entry_that_the_application_writes_while_a_foreign_span_is_held_goes_fir
             "operation": "chat",
             "operation_type": "inference",
             "policy_result": "ALLOWED",
-            "response_id": "chatcmpl-1",
+            "response_id": "chatcmpl-Cg1yDkQ3",
         }
     )
     own = open_ledger(ledger.directory)

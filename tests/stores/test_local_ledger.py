@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genops.core.errors import ConfigurationError
 from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.stores import LedgerReader, open_ledger
@@ -166,25 +167,91 @@ def test_child_after_fork_keeps_its_own_journal(tmp_path: Path) -> None:
     assert {"parent-1", "before", "child", "parent-2"} == {e.call_id for e in LedgerReader(tmp_path).entries()}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_directory_never_breaks_the_application(tmp_path: Path) -> None:
-    """The entry is counted as dropped; nothing is raised."""
-    tmp_path.chmod(0o500)
-    ledger = open_ledger(tmp_path / "ledger")
-    ledger.append(_entry())
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    made = tmp_path / "disk"
+    made.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(made)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield made
+    subprocess.run(["umount", "-l", str(made)], check=True)
 
-    assert ledger.dropped == 1
+
+def test_entries_wait_until_a_full_disk_has_room(small_disk: Path) -> None:
+    """Nothing is raised, nothing is lost, and one warning says what is going on."""
+    filler = small_disk / "filler"
+    ledger = open_ledger(small_disk / "ledger")
+    ledger.append(_entry("before"))
+    ledger.flush()
+    with contextlib.suppress(OSError):
+        filler.write_bytes(bytes(1 << 21))
+    for number in range(300):
+        ledger.append(_entry(f"full-{number}"))
+    with pytest.raises(ConfigurationError, match="its disk is full"):
+        list(LedgerReader(small_disk / "ledger").entries())
+    filler.unlink()
+    ledger.append(_entry("after"))
+    ledger.close()
+
+    found = {entry.call_id for entry in LedgerReader(small_disk / "ledger").entries()}
+    assert {"before", "after", *(f"full-{number}" for number in range(300))} == found
+    assert 0 == ledger.dropped
 
 
 def test_file_in_the_way_is_one_warning_and_no_exception(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A directory that cannot be made: calls go on, one warning says what to do."""
+    """A directory that cannot be made: calls go on, one warning says what to do, and at the end how much is lost."""
     (tmp_path / "ledger").write_text("not a directory")
     ledger = open_ledger(tmp_path / "ledger")
     ledger.append(_entry("01"))
     ledger.append(_entry("02"))
 
-    assert ledger.dropped == 2
     assert 1 == caplog.text.count("fix: make room")
+    ledger.close()
+    assert 2 == ledger.dropped
+    assert "2 entries are lost" in caplog.text
+
+
+def test_entries_that_waited_are_written_without_another_call(tmp_path: Path) -> None:
+    """What was in the way is gone: flushing is enough, and so is the thread that folds."""
+    (tmp_path / "ledger").write_text("not a directory")
+    ledger = open_ledger(tmp_path / "ledger")
+    ledger.append(_entry("01"))
+    (tmp_path / "ledger").unlink()
+    ledger.flush()
+
+    assert ["01"] == [entry.call_id for entry in LedgerReader(tmp_path / "ledger").entries()]
+    ledger.close()
+
+
+def test_memory_for_entries_that_wait_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are kept, and what has no place is counted."""
+    monkeypatch.setattr("genops.stores.journal._MOST_WAITING", 2)
+    (tmp_path / "ledger").write_text("not a directory")
+    ledger = open_ledger(tmp_path / "ledger")
+    for name in ("01", "02", "03"):
+        ledger.append(_entry(name))
+    (tmp_path / "ledger").unlink()
+    ledger.close()
+
+    assert ["01", "02"] == [entry.call_id for entry in LedgerReader(tmp_path / "ledger").entries()]
+    assert 1 == ledger.dropped
+
+
+@pytest.mark.parametrize(("configured", "heard"), [(False, ""), (True, "mine: ")])
+def test_a_loss_is_heard_where_no_logging_is_set_up(configured: bool, heard: str) -> None:
+    """On standard error, once; an application with handlers of its own has it there."""
+    code = f"""
+import logging, genops
+from genops.core.alarms import warn_of_loss
+if {configured}:
+    logging.basicConfig(format="mine: %(message)s")
+warn_of_loss(logging.getLogger("genops.stores.journal"), "%d entries are lost", 2)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert f"{heard}2 entries are lost\n" == run.stderr
 
 
 def test_retention_deletes_what_is_older(tmp_path: Path) -> None:

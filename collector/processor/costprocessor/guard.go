@@ -15,6 +15,7 @@ const (
 	mostCalls   = 256 // calls remembered of one trace
 	mostModels  = 4096
 	mostLetters = 256 // remembered of the name of a model
+	leastUnique = 16  // characters of the id of a response that belongs to it alone: Ollama's OpenAI endpoint draws out of 999
 	shardCount  = 32
 	none        = -1
 )
@@ -67,7 +68,7 @@ type seenCall struct {
 
 type keptCall struct {
 	span     pcommon.SpanID
-	response uint64 // a hash; 0 for none
+	response uint64 // a hash; 0 for none, and for one that several may have
 	began    pcommon.Timestamp
 	model    int32
 }
@@ -244,7 +245,7 @@ func (g *guard) booked(trace pcommon.TraceID, call seenCall) bool {
 
 // hash stands for the id of a response; two of one trace are the same by chance once in 2^64 pairs.
 func (g *guard) hash(response string) uint64 {
-	if response == "" {
+	if len(response) < leastUnique {
 		return 0
 	}
 	return max(maphash.String(g.seed, response), 1)

@@ -17,7 +17,7 @@ func spanID(number int) pcommon.SpanID {
 func TestTheGuardRemembersManyCallsOfOneTrace(t *testing.T) {
 	trace, guard := pcommon.TraceID{15: 9}, newGuard(DuplicatesConfig{MaxTraces: 32, TTL: time.Minute}, time.Now)
 	call := func(span, response int) seenCall {
-		return seenCall{spanID(span), fmt.Sprintf("resp-%d", response), fmt.Sprintf("model-%d", response), pcommon.Timestamp(response)}
+		return seenCall{spanID(span), fmt.Sprintf("resp-%012d", response), fmt.Sprintf("model-%d", response), pcommon.Timestamp(response)}
 	}
 	for number := range mostCalls {
 		guard.accounted(trace, spanID(1000+number), nil)
@@ -47,5 +47,13 @@ func TestAForgottenTraceLeavesNothingBehind(t *testing.T) {
 		assert.Len(t, guard.shards[9].places, 1)
 		assert.Len(t, guard.shards[9].traces, 1)
 		assert.Len(t, guard.shards[9].more, 1)
+	}
+}
+
+// Ollama's OpenAI endpoint draws ids such as chatcmpl-273 out of 999.
+func TestAnIDThatIsTooShortToBelongToOneResponseTellsNothing(t *testing.T) {
+	trace, guard := pcommon.TraceID{15: 9}, newGuard(DuplicatesConfig{MaxTraces: 32, TTL: time.Minute}, time.Now)
+	for number := range 3 {
+		assert.True(t, guard.first(trace, seenCall{span: spanID(number), response: "chatcmpl-273"}))
 	}
 }

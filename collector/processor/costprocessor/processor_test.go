@@ -2,6 +2,7 @@ package costprocessor
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -180,15 +181,15 @@ func TestCallThatSeveralSpansTellCountsOnce(t *testing.T) {
 		},
 		"the same response beside one another": func() []*spans {
 			batch, later := newSpans(), newSpans()
-			batch.call(otel, 1, 0).Attributes().PutStr("gen_ai.response.id", "r-1")
-			batch.call(inference, 2, 0).Attributes().PutStr("gen_ai.response.id", "r-1")
-			later.call("ai", 3, 0).Attributes().PutStr("gen_ai.response.id", "r-1")
+			batch.call(otel, 1, 0).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
+			batch.call(inference, 2, 0).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
+			later.call("ai", 3, 0).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
 			return []*spans{batch, later}
 		},
 		"nested, with the same response": func() []*spans {
 			batch := newSpans()
-			batch.call(langchain, 1, 0).Attributes().PutStr("gen_ai.response.id", "r-1")
-			batch.call(otel, 2, 1).Attributes().PutStr("gen_ai.response.id", "r-1")
+			batch.call(langchain, 1, 0).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
+			batch.call(otel, 2, 1).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
 			return []*spans{batch}
 		},
 		"a framework's span that is not above": func() []*spans {
@@ -199,9 +200,9 @@ func TestCallThatSeveralSpansTellCountsOnce(t *testing.T) {
 		},
 		"an SDK of GenOps booked it": func() []*spans {
 			batch := newSpans()
-			batch.call(otel, 1, 0).Attributes().PutStr("gen_ai.response.id", "r-1")
+			batch.call(otel, 1, 0).Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
 			ours := batch.call("genops", 2, 0)
-			ours.Attributes().PutStr("gen_ai.response.id", "r-1")
+			ours.Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
 			ours.Attributes().PutStr(semconv.GenopsCallID, "01J")
 			ours.Attributes().PutStr(semconv.GenopsCostRole, "account")
 			ours.Attributes().PutDouble(semconv.GenopsCostTotal, 0.00825)
@@ -226,7 +227,7 @@ func TestCallsBesideOneAnotherAddUp(t *testing.T) {
 	batch := newSpans()
 	batch.add(otel, 1, 0).Attributes().PutStr("gen_ai.operation.name", "invoke_agent")
 	for id := byte(2); id < 5; id++ {
-		batch.call(otel, id, 1).Attributes().PutStr("gen_ai.response.id", string('a'+rune(id)))
+		batch.call(otel, id, 1).Attributes().PutStr("gen_ai.response.id", fmt.Sprintf("chatcmpl-%016d", id))
 	}
 	run(t, newProcessor(t, nil), batch)
 	_, count := sum(batch)
@@ -238,7 +239,7 @@ func TestBatchThatIsSentAgainIsTheSameCalls(t *testing.T) {
 	for range 3 {
 		batch := newSpans()
 		span := batch.call(otel, 1, 0)
-		span.Attributes().PutStr("gen_ai.response.id", "r-1")
+		span.Attributes().PutStr("gen_ai.response.id", "chatcmpl-Cg1yDkQ3")
 		run(t, p, batch)
 		ids[text(span, semconv.GenopsCallID)] = true
 		assert.Equal(t, "account", text(span, semconv.GenopsCostRole))
@@ -412,7 +413,7 @@ func TestMemoryOfTracesIsBounded(t *testing.T) {
 }
 
 func FuzzProcessor(f *testing.F) {
-	f.Add("gpt-5.4", "openai", int64(-1), math.NaN(), "r", byte(3))
+	f.Add("gpt-5.4", "openai", int64(-1), math.NaN(), "chatcmpl-Cg1yDkQ3", byte(3))
 	p := newProcessor(f, nil)
 	f.Fuzz(func(t *testing.T, model, provider string, input int64, output float64, response string, parent byte) {
 		batch := newSpans()

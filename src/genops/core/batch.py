@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from genops.core.frame import Frame
-from genops.core.ids import derived_id
+from genops.core.ids import derived_id, identifies
 from genops.core.ledger import LedgerEntry, Outcome
 from genops.core.usage import Reading, Usage
 
@@ -19,7 +19,7 @@ def book_item(frame: Frame, reading: Reading, item_id: str) -> LedgerEntry | Non
     The frame's attribution applies: that of whoever reads the results.
     """
     facts = frame.facts
-    identity = reading.response_id or item_id
+    identity = reading.response_id if identifies(reading.response_id) else item_id
     if not frame.runtime.seen.first(facts.provider, identity):
         return None
     cost = frame.runtime.book.price(reading.usage or Usage(), frame.query(reading))

@@ -24,7 +24,7 @@ from genops.core.cost import Cost, CostSource, CostStatus, Unpriced
 from genops.core.cost_context import CostContext, open_contexts
 from genops.core.decision import Decision
 from genops.core.errors import GenOpsBlocked
-from genops.core.ids import new_id
+from genops.core.ids import identifies, new_id
 from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.pricing import PriceQuery
@@ -271,7 +271,7 @@ class Frame:
         return self.entry
 
     def _is_duplicate(self, reading: Reading) -> bool:
-        if reading.response_id is None:
+        if not identifies(reading.response_id):
             return False
         return not self.runtime.seen.first(self.facts.provider, reading.response_id)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from random import getrandbits
+from typing import TypeGuard
 
-__all__ = ["derived_id", "new_id"]
+__all__ = ["derived_id", "identifies", "new_id"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+_SHORTEST_UNIQUE = 16
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
@@ -23,6 +25,15 @@ def new_id(unix_ms: int) -> str:
         f"{pairs[high >> 30]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
         f"{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
     )
+
+
+def identifies(response_id: str | None) -> TypeGuard[str]:
+    """Whether an id a response has belongs to that response alone, as far as its length tells.
+
+    Ollama's OpenAI endpoint draws "chatcmpl-273" out of 999; those of vendors have 16 characters (Together) or more.
+    The Collector's guard has the same bound.
+    """
+    return response_id is not None and len(response_id) >= _SHORTEST_UNIQUE
 
 
 def derived_id(*parts: str) -> str:

@@ -13,9 +13,11 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from genops.core.alarms import warn_of_loss
 from genops.core.budgets.forks import Beat, call_after_fork
 from genops.core.evaluation import Evaluation
 from genops.core.ledger import LedgerEntry
@@ -26,6 +28,7 @@ __all__ = ["JournalLedger", "open_ledger"]
 _log = logging.getLogger(__name__)
 _FOLD_EVERY_S = 1.0
 _PRUNE_EVERY_S = 3600.0
+_MOST_WAITING = 10_000  # entries; about 10 MB
 _ROTATE_AT = 8 * 1024 * 1024  # bytes; a journal that is full is left behind, folded and removed
 
 
@@ -74,8 +77,8 @@ class _Journal:
 class JournalLedger:
     """A ledger directory, opened for appending. A `LedgerSink` and an `EvaluationSink`.
 
-    Nothing here raises into the application: when the directory cannot be written, entries are counted in `dropped` and
-    one warning is given.
+    Nothing here raises into the application: while the directory cannot be written, one warning is given, and entries
+    wait in memory. What finds no room there, or still waits at the end, is counted in `dropped`.
     """
 
     def __init__(self, directory: Path, *, retention_days: int | None = None, fsync: bool = False) -> None:
@@ -83,6 +86,7 @@ class JournalLedger:
         self.dropped = 0
         self._retention_days = retention_days
         self._warned = False
+        self._waiting: deque[tuple[_Journal, bytes]] = deque()
         self._pruned = 0.0
         self._folding = Beat(self._fold_and_prune, _FOLD_EVERY_S, name="genops-ledger")
         self._calls = _Journal(directory / JOURNALS, fsync, self._folding.start)
@@ -94,6 +98,7 @@ class JournalLedger:
         """In a child process: the journals and the thread are the parent's."""
         self._calls.close()
         self._evaluations.close()
+        self._waiting.clear()
         self._lock = threading.Lock()
 
     def append(self, entry: LedgerEntry) -> None:
@@ -106,23 +111,56 @@ class JournalLedger:
 
     def _append(self, journal: _Journal, line: bytes) -> None:
         with self._lock:
+            if self._waiting and not self._catch_up():
+                self._wait(journal, line)
+                return
             try:
                 journal.write(line + b"\n")
             except OSError as error:
-                self.dropped += 1
                 self._warn(error)
+                self._wait(journal, line)
+
+    def _wait(self, journal: _Journal, line: bytes) -> None:
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.append((journal, line))
+            self._folding.start()  # which tries again
+        else:
+            self.dropped += 1
+
+    def _catch_up(self) -> bool:
+        """Write what waits, the oldest first; return whether nothing waits any more."""
+        while self._waiting:
+            journal, line = self._waiting[0]
+            try:
+                journal.write(line + b"\n")
+            except OSError as error:
+                _log.debug("the ledger still cannot be written: %s", error)
+                return False
+            self._waiting.popleft()
+        _log.info("the ledger in %s is written again", self.directory)
+        self._warned = False
+        return True
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning(
-                "the ledger in %s cannot be written (%s); calls go on, their entries are lost.\n"
+            warn_of_loss(
+                _log,
+                "the ledger in %s cannot be written (%s); calls go on, and their entries wait in memory, %d at most. "
+                "They are lost if the process ends before there is room.\n"
                 "  fix: make room, or set GENOPS_LEDGER_DIR to a directory that can be written",
                 self.directory,
                 error,
+                _MOST_WAITING,
             )
 
+    def _write_what_waits(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._catch_up()
+
     def _fold_and_prune(self) -> None:
+        self._write_what_waits()
         self._fold(_FOLD_EVERY_S)  # no longer: a fork waits for it
         if self._retention_days is not None and time.monotonic() - self._pruned > _PRUNE_EVERY_S:
             self._pruned = time.monotonic()
@@ -142,12 +180,19 @@ class JournalLedger:
 
     def flush(self) -> None:
         """Have everything appended so far in the database."""
+        self._write_what_waits()
         self._fold()
 
     def close(self) -> None:
         """Fold what is left and let go of the journals; appending again opens new ones."""
         self._folding.stop()
         with self._lock:
+            if self._waiting and not self._catch_up():
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
+            if self.dropped:
+                message = "%d entries are lost: the ledger in %s could not be written"
+                warn_of_loss(_log, message, self.dropped, self.directory)
             opened = [self._calls.close(), self._evaluations.close()]
         if any(opened):
             self._fold()

@@ -20,6 +20,7 @@ from typing import Any
 
 from genops.core.cost import CostSource
 from genops.core.evaluation import Evaluation
+from genops.core.ids import identifies
 from genops.core.ledger import LedgerEntry, plain
 from genops.stores.sqlite import connect, fold_journals
 
@@ -256,7 +257,7 @@ class ReceivedCalls:
 
     def _same_response(self, entry: LedgerEntry) -> list[tuple[str, bool]]:
         """Other calls with the same response: their ids, and whether they were read from a foreign span."""
-        if entry.response_id is None:
+        if not identifies(entry.response_id):
             return []
         rows = self._db.execute(
             "SELECT call_id, foreign_span FROM told"

@@ -14,6 +14,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -88,6 +89,7 @@ _INSERT_ONE = {
         "INSERT OR IGNORE INTO evaluations (evaluation_id, evaluated_at, body) VALUES (?, ?, ?)",
     ),
 }
+_LEAST_FREE = 1 << 16  # bytes; SQLite shares 32 KiB between processes even to read
 
 
 @contextlib.contextmanager
@@ -96,6 +98,11 @@ def told_plainly(directory: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:  # locked, full, no permission
+        if shutil.disk_usage(directory).free < _LEAST_FREE:
+            raise ConfigurationError(
+                f"the ledger in {directory} cannot be used: its disk is full.",
+                fix=f"make room on it: df -h {directory}; du -sh {directory}",
+            ) from error
         raise ConfigurationError(
             f"the ledger in {directory} cannot be used: {error}.",
             fix=f"see who may write there, and what holds it: ls -l {directory}; fuser {directory / DATABASE}",

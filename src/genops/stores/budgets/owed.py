@@ -14,6 +14,7 @@ import secrets
 import threading
 from pathlib import Path
 
+from genops.core.alarms import warn_of_loss
 from genops.core.budgets.forks import call_after_fork
 from genops.core.budgets.outage import Owed
 from genops.stores.budgets._rows import legs_from_text, legs_to_text
@@ -90,7 +91,8 @@ class FileOwedJournal:
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning(
+            warn_of_loss(
+                _log,
                 "what is owed to the budget store cannot be kept in %s (%s); it is lost if this process ends.\n"
                 "  fix: make room there, or give another directory",
                 self.directory,
