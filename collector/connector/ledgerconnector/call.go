@@ -30,12 +30,23 @@ type call struct {
 	span       ptrace.Span
 	attributes pcommon.Map
 	resource   pcommon.Map
-	told       genai.Call
+	scope      string
+	read       bool
+	said       genai.Call
 }
 
 func newCall(span ptrace.Span, scope string, resource pcommon.Map) call {
-	told, _ := genai.Read(scope, span.Attributes())
-	return call{span, span.Attributes(), resource, told}
+	return call{span: span, attributes: span.Attributes(), resource: resource, scope: scope}
+}
+
+// told is what the span says in the names of any dialect. It is read when it is first asked for: most calls say in our own
+// names what is needed.
+func (c *call) told() *genai.Call {
+	if !c.read {
+		c.said, _ = genai.Read(c.scope, c.attributes)
+		c.read = true
+	}
+	return &c.said
 }
 
 // text is an attribute of the span, else of its resource.
@@ -47,18 +58,24 @@ func (c *call) text(name string) string {
 }
 
 func (c *call) provider() string {
-	return firstOf(str(c.attributes, semconv.GenopsCostProvider), c.told.Provider)
+	if found := str(c.attributes, semconv.GenopsCostProvider); found != "" {
+		return found
+	}
+	return c.told().Provider
 }
 
 func (c *call) model() string {
-	return firstOf(str(c.attributes, semconv.GenAIRequestModel), c.told.RequestModel)
+	if found := str(c.attributes, semconv.GenAIRequestModel); found != "" {
+		return found
+	}
+	return c.told().RequestModel
 }
 
 func (c *call) operation() string {
 	if found := str(c.attributes, semconv.GenAIOperationName); found != "" {
 		return found
 	}
-	if c.told.Type == "embedding" {
+	if c.told().Type == "embedding" {
 		return "embeddings"
 	}
 	return "chat"
@@ -79,7 +96,8 @@ func (c *call) cost() (pricing.Amount, bool) {
 	return c.amount(semconv.GenopsLedgerCost, semconv.GenopsCostTotal)
 }
 
-func (c *call) listCost() (pricing.Amount, bool) {
+// listCost is what the call would cost by the price list: its cost, unless something else decided that.
+func (c *call) listCost(cost pricing.Amount, known bool) (pricing.Amount, bool) {
 	if found, ok := c.amount(semconv.GenopsLedgerListCost, semconv.GenopsCostList); ok {
 		return found, true
 	}
@@ -87,7 +105,7 @@ func (c *call) listCost() (pricing.Amount, bool) {
 	if source := str(c.attributes, semconv.GenopsCostSource); source == "contract" || status == "provider_reported" {
 		return pricing.Amount{}, false
 	}
-	return c.cost()
+	return cost, known
 }
 
 func (c *call) amount(exact, nearest string) (pricing.Amount, bool) {

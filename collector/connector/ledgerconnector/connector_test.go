@@ -101,7 +101,7 @@ func TestOneRecordForEachSettledCall(t *testing.T) {
 	assert.Equal(t, "BLOCKED", records.At(1).Attributes().AsRaw()[semconv.GenopsPolicyResult])
 	assert.NotContains(t, records.At(1).Attributes().AsRaw(), semconv.GenopsLedgerCost)
 	for name := range record.Attributes().AsRaw() {
-		assert.True(t, taken[name], "%s is no attribute of the event", name)
+		assert.True(t, isTaken(name), "%s is no attribute of the event", name)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/genops-ai/genops/collector/connector/ledgerconnector/internal/metadata"
+	"github.com/genops-ai/genops/collector/internal/names"
 	"github.com/genops-ai/genops/collector/internal/semconv"
 )
 
@@ -85,14 +86,23 @@ func (l *lazyRecords) append() plog.LogRecord {
 	return l.records.AppendEmpty()
 }
 
-// Attributes of the span that are fields of the entry as they are.
-var taken = func() map[string]bool {
-	found := map[string]bool{}
+// Attributes of the span that are fields of the entry as they are; besides, quantities and tags.
+var taken = func() *names.Table[struct{}] {
+	found := map[string]struct{}{}
 	for _, name := range semconv.LedgerAttributes {
-		found[name] = true
+		found[name] = struct{}{}
 	}
-	return found
+	return names.New(found)
 }()
+
+const ours = "genops."
+
+func isTaken(name string) bool {
+	return taken.Get(names.KeyOf(name), name) != nil || strings.HasPrefix(name, ours) &&
+		(strings.HasPrefix(name, semconv.GenopsUsageQuantity+".") || strings.HasPrefix(name, semconv.GenopsTag+"."))
+}
+
+const mostAdded = 10 // to what the span has, on most records
 
 // write makes the record of a call. Source: spec/registry/events.yaml, genops.usage.recorded.
 func (c *call) write(record plog.LogRecord) {
@@ -103,18 +113,19 @@ func (c *call) write(record plog.LogRecord) {
 	record.SetTraceID(c.span.TraceID())
 	record.SetSpanID(c.span.SpanID())
 	attributes := record.Attributes()
-	attributes.EnsureCapacity(len(taken))
+	attributes.EnsureCapacity(c.attributes.Len() + mostAdded)
 	for name, value := range c.attributes.All() {
-		if taken[name] || strings.HasPrefix(name, semconv.GenopsUsageQuantity+".") || strings.HasPrefix(name, semconv.GenopsTag+".") {
+		if isTaken(name) {
 			value.CopyTo(attributes.PutEmpty(name))
 		}
 	}
+	told := c.told()
 	for _, each := range [...]struct{ name, value string }{
 		{semconv.GenAIProviderName, c.provider()}, {semconv.GenAIRequestModel, c.model()},
-		{semconv.GenAIResponseModel, c.told.ResponseModel}, {semconv.GenAIResponseID, c.told.ResponseID},
-		{semconv.ServerAddress, c.told.ServerAddress}, {semconv.GenopsServiceTier, c.told.ServiceTier},
-		{semconv.GenopsRegion, c.told.Region}, {semconv.GenAIOperationName, c.operation()},
-		{semconv.GenopsOperationType, firstOf(c.told.Type, "inference")}, {semconv.GenopsCallAPI, "span"},
+		{semconv.GenAIResponseModel, told.ResponseModel}, {semconv.GenAIResponseID, told.ResponseID},
+		{semconv.ServerAddress, told.ServerAddress}, {semconv.GenopsServiceTier, told.ServiceTier},
+		{semconv.GenopsRegion, told.Region}, {semconv.GenAIOperationName, c.operation()},
+		{semconv.GenopsOperationType, firstOf(told.Type, "inference")}, {semconv.GenopsCallAPI, "span"},
 		{semconv.GenopsCallOutcome, c.outcome()}, {semconv.GenopsPolicyResult, "ALLOWED"},
 		{semconv.GenopsTeam, c.text(semconv.GenopsTeam)}, {semconv.GenopsProject, c.text(semconv.GenopsProject)},
 		{semconv.GenopsEnvironment, c.text(semconv.GenopsEnvironment)}, {semconv.GenopsUsageSource, "reported"},
@@ -125,10 +136,16 @@ func (c *call) write(record plog.LogRecord) {
 	}
 	attributes.PutStr(semconv.GenopsLedgerStartedAt, c.span.StartTimestamp().AsTime().Format(time.RFC3339Nano))
 	attributes.PutDouble(semconv.GenopsLedgerDurationMs, float64(c.duration())/float64(time.Millisecond))
-	if cost, ok := c.cost(); ok {
-		attributes.PutStr(semconv.GenopsLedgerCost, cost.String())
+	cost, known := c.cost()
+	text := ""
+	if known {
+		text = cost.String()
+		attributes.PutStr(semconv.GenopsLedgerCost, text)
 	}
-	if cost, ok := c.listCost(); ok {
-		attributes.PutStr(semconv.GenopsLedgerListCost, cost.String())
+	if list, ok := c.listCost(cost, known); ok {
+		if !known || list != cost {
+			text = list.String()
+		}
+		attributes.PutStr(semconv.GenopsLedgerListCost, text)
 	}
 }

@@ -89,6 +89,13 @@ func (a Amount) big() *big.Int {
 
 // ParseAmount reads a plain decimal with at most 12 places, as ledger entries have it.
 func ParseAmount(text string) (Amount, bool) {
+	if found, ok := shortAmount(text); ok {
+		return found, true
+	}
+	return longAmount(text)
+}
+
+func longAmount(text string) (Amount, bool) {
 	exact, ok := parseDecimal(text)
 	if !ok {
 		return Amount{}, false
@@ -99,6 +106,41 @@ func ParseAmount(text string) (Amount, bool) {
 	}
 	return fromBig(scaled.Num())
 }
+
+// shortAmount reads what most amounts are, digits that fit in 64 bits with a point between; false for the rest.
+func shortAmount(text string) (Amount, bool) {
+	const most = 19 // digits of any 64 bits
+	if len(text) == 0 || len(text) > most+1 {
+		return Amount{}, false
+	}
+	digits, point := uint64(0), -1
+	for i := range len(text) {
+		switch digit := text[i] - '0'; {
+		case digit <= 9:
+			digits = digits*10 + uint64(digit)
+		case text[i] != '.' || point >= 0:
+			return Amount{}, false
+		default:
+			point = i
+		}
+	}
+	places := 0
+	switch {
+	case point >= 0:
+		places = len(text) - 1 - point
+	case len(text) > most:
+		return Amount{}, false
+	}
+	if places >= len(powers) || len(text) == 1 && point == 0 {
+		return Amount{}, false
+	}
+	hi, lo := bits.Mul64(digits, powers[len(powers)-1-places])
+	return Amount{hi, lo}, true
+}
+
+// powers of ten, up to those of an amount's places.
+var powers = [...]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+	10_000_000_000, 100_000_000_000, picoPerUnit}
 
 // FromFloat is the amount of at most 12 places that is nearest to a double; false for what is no amount of money.
 func FromFloat(value float64) (Amount, bool) {
