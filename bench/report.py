@@ -251,7 +251,8 @@ def collector_table(found: dict[str, Any]) -> str:
     body = []
     for name, kinds in rates.items():
         line = [name]
-        base = rates["passthrough, exported" if name.endswith(", exported") else "passthrough"]
+        how = next((end for end in (", exported", ", as deployed") if name.endswith(end)), "")
+        base = rates[f"passthrough{how}"]
         for kind in ("plain", "content", "other"):
             share = kinds[kind]["spans_per_core"] / base[kind]["spans_per_core"]
             line.append(f"{kinds[kind]['spans_per_core']:,} ({share:.0%}, {kinds[kind]['us_per_span']:.1f} µs)")
