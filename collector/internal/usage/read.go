@@ -128,9 +128,13 @@ func reranked(response, request any) *pricing.Usage {
 }
 
 // grounding counts the searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since.
+// Of a stream, what its candidates said is kept beside the usage.
 func grounding(response any) int {
 	queries, grounded := map[string]bool{}, false
 	candidates, _ := get(response, "candidates").([]any)
+	if len(candidates) == 0 {
+		candidates = []any{response}
+	}
 	for _, candidate := range candidates {
 		metadata := truthy(get(candidate, "groundingMetadata"), get(candidate, "grounding_metadata"))
 		found, _ := truthy(get(metadata, "webSearchQueries"), get(metadata, "web_search_queries")).([]any)

@@ -6,7 +6,7 @@ Source: spec/usage/README.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -44,16 +44,26 @@ def fields_of(value: Any) -> Any:
     return {**value.__dict__, **extra} if extra else value.__dict__
 
 
-def every(value: Any, names: Sequence[str]) -> Iterator[Any]:
-    """Everything at the end of a chain of names; lists on the way are gone through."""
+def every(value: Any, names: Sequence[str]) -> Sequence[Any]:
+    """Everything at the end of a chain of names; lists on the way are gone through.
+
+    This runs for every chunk of a stream, so it makes no list where there is none.
+    """
+    for place, name in enumerate(names):
+        if value is None:
+            return ()
+        if isinstance(value, list | tuple):
+            return _of_each(value, names[place:])
+        value = get(value, name)
     if isinstance(value, list | tuple):
-        for item in value:
-            yield from every(item, names)
-    elif not names:
-        if value is not None:
-            yield value
-    elif value is not None:
-        yield from every(get(value, names[0]), names[1:])
+        return _of_each(value, ())
+    return () if value is None else (value,)
+
+
+def _of_each(items: Sequence[Any], names: Sequence[str]) -> Sequence[Any]:
+    if len(items) == 1:
+        return every(items[0], names)
+    return [found for item in items for found in every(item, names)]
 
 
 def compile_path(path: str) -> Getter:

@@ -133,12 +133,19 @@ class StreamReader:
         assert described is not None  # or this would not be called
         if not self._state:
             self._begin(chunk)
+        state = self._state
         for name, paths in described.fields:
-            found = next((value for path in paths for value in every(chunk, path)), None)
-            if found or name not in self._state:
-                self._state[name] = found
+            found = None
+            for path in paths:
+                if told := every(chunk, path):
+                    found = told[0]
+                    break
+            if found or name not in state:
+                state[name] = found
         for path in described.texts:
-            self.text_length += sum(len(text) for text in every(chunk, path) if isinstance(text, str))
+            for text in every(chunk, path):
+                if isinstance(text, str):
+                    self.text_length += len(text)
         return False
 
     @never_raises

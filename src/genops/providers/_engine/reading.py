@@ -278,10 +278,13 @@ def _reranked(response: Any, request: Mapping[str, Any]) -> Usage | None:
 
 
 def _grounding(response: Any) -> int:
-    """Searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since Gemini 3."""
+    """Searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since Gemini 3.
+
+    Of a stream, what its candidates said is kept beside the usage.
+    """
     queries: set[str] = set()
     grounded = False
-    for candidate in get(response, "candidates") or ():
+    for candidate in get(response, "candidates") or (response,):
         metadata = get(candidate, "groundingMetadata") or get(candidate, "grounding_metadata")
         found = get(metadata, "webSearchQueries") or get(metadata, "web_search_queries") or ()
         grounded = grounded or bool(found) or bool(get(metadata, "groundingChunks"))
