@@ -127,25 +127,17 @@ func reranked(response, request any) *pricing.Usage {
 	return &found
 }
 
-// grounding counts the searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since.
-// Of a stream, what its candidates said is kept beside the usage.
+// grounding counts the searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since. A
+// page that the prompt names is read for its tokens alone: it grounds an answer, but there are no queries and no
+// suggestions to search for. Of a stream, what its candidates said is kept beside the usage.
 func grounding(response any) int {
 	queries, grounded := map[string]bool{}, false
 	candidates, _ := get(response, "candidates").([]any)
-	if len(candidates) == 0 {
-		candidates = []any{response}
-	}
 	for _, candidate := range candidates {
 		metadata := truthy(get(candidate, "groundingMetadata"), get(candidate, "grounding_metadata"))
-		found, _ := truthy(get(metadata, "webSearchQueries"), get(metadata, "web_search_queries")).([]any)
-		chunks, _ := get(metadata, "groundingChunks").([]any)
-		grounded = grounded || len(found) > 0 || len(chunks) > 0
-		for _, query := range found {
-			if asked := text(query); asked != "" {
-				queries[asked] = true
-			}
-		}
+		grounded = searched(metadata, queries) || grounded
 	}
+	grounded = searched(response, queries) || grounded
 	model := text(truthy(get(response, "modelVersion"), get(response, "model")))
 	if strings.Contains(model, "gemini-1") || strings.Contains(model, "gemini-2") {
 		if grounded {
@@ -154,4 +146,16 @@ func grounding(response any) int {
 		return 0
 	}
 	return len(queries)
+}
+
+// searched is whether an answer is grounded in searches; what was searched for is added to the queries.
+func searched(told any, queries map[string]bool) bool {
+	found, _ := truthy(get(told, "webSearchQueries"), get(told, "web_search_queries")).([]any)
+	for _, query := range found {
+		if asked := text(query); asked != "" {
+			queries[asked] = true
+		}
+	}
+	suggestions, _ := truthy(get(told, "searchEntryPoint"), get(told, "search_entry_point")).(map[string]any)
+	return len(found) > 0 || len(suggestions) > 0
 }

@@ -142,6 +142,10 @@ class StreamReader:
                     break
             if found or name not in state:
                 state[name] = found
+        for name, paths in described.lists:
+            for path in paths:
+                if told := every(chunk, path):
+                    state.setdefault(name, []).extend(told)
         for path in described.texts:
             for text in every(chunk, path):
                 if isinstance(text, str):

@@ -59,9 +59,10 @@ def region_of(host: str) -> str | None:
 
 
 class StreamFields(NamedTuple):
-    """What counts in the chunks of an API: fields to keep, each by its paths, and where generated text is."""
+    """What counts in the chunks of an API: fields to keep, lists to gather, and text, each by its paths."""
 
     fields: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+    lists: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
     texts: tuple[tuple[str, ...], ...]
 
 
@@ -72,7 +73,8 @@ def stream_fields(api: str) -> StreamFields | None:
     if found is None:
         return None
     fields = tuple((name, _alternatives(paths)) for name, paths in found["fields"].items())
-    return StreamFields(fields, _alternatives(found["text"]))
+    lists = tuple((name, _alternatives(paths)) for name, paths in found.get("lists", _NOTHING).items())
+    return StreamFields(fields, lists, _alternatives(found["text"]))
 
 
 def _alternatives(paths: str) -> tuple[tuple[str, ...], ...]:
@@ -280,15 +282,22 @@ def _reranked(response: Any, request: Mapping[str, Any]) -> Usage | None:
 def _grounding(response: Any) -> int:
     """Searches of a grounded Gemini answer: one a prompt up to Gemini 2.5, one a distinct query since Gemini 3.
 
-    Of a stream, what its candidates said is kept beside the usage.
+    A page that the prompt names is read for its tokens alone: it grounds an answer, but there are no queries and no
+    suggestions to search for. Of a stream, what its candidates said is kept beside the usage.
     """
     queries: set[str] = set()
     grounded = False
-    for candidate in get(response, "candidates") or (response,):
+    for candidate in get(response, "candidates") or ():
         metadata = get(candidate, "groundingMetadata") or get(candidate, "grounding_metadata")
-        found = get(metadata, "webSearchQueries") or get(metadata, "web_search_queries") or ()
-        grounded = grounded or bool(found) or bool(get(metadata, "groundingChunks"))
-        queries.update(query for query in found if query)
+        grounded = _searched(metadata, queries) or grounded
+    grounded = _searched(response, queries) or grounded
     model = str(get(response, "modelVersion") or get(response, "model") or "")
     older = any(part in model for part in ("gemini-1", "gemini-2"))
     return int(grounded) if older else len(queries)
+
+
+def _searched(told: Any, queries: set[str]) -> bool:
+    """Whether an answer is grounded in searches; what was searched for is added to the queries."""
+    found = get(told, "webSearchQueries") or get(told, "web_search_queries") or ()
+    queries.update(query for query in found if query)
+    return bool(found) or bool(get(told, "searchEntryPoint") or get(told, "search_entry_point"))
