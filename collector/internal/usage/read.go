@@ -51,7 +51,7 @@ func Read(provider, api string, response, request any, serviceTier string) (Read
 		found.Usage, found.Reported = compiled.read(response, request)
 	}
 	if found.Usage != nil {
-		refine(provider, found.Usage, response, request)
+		refine(provider, api, found.Usage, response, request)
 	} else if api == "invoke_model" {
 		found.Usage = reranked(response, request)
 	}
@@ -93,7 +93,7 @@ func text(value any) string {
 }
 
 // refine says what one figure of the answer means only in the light of another, or of the request.
-func refine(provider string, usage *pricing.Usage, response, request any) {
+func refine(provider, api string, usage *pricing.Usage, response, request any) {
 	retention := text(get(request, "prompt_cache_retention"))
 	if written, ok := usage.Get("cache_write"); ok && (retention == "12h" || retention == "24h") {
 		rename(usage, "cache_write", "cache_write_12h", written)
@@ -106,6 +106,34 @@ func refine(provider string, usage *pricing.Usage, response, request any) {
 			usage.Set("web_searches", pricing.Whole(int64(searches)))
 		}
 	}
+	if searches, ok := usage.Get("web_searches"); ok && asksForPreview(request) {
+		rename(usage, "web_searches", "web_searches_preview", searches)
+	} else if meter := searchOfModel(provider, response, request); meter != "" && api == "chat_completions" {
+		usage.Set(meter, pricing.Whole(1))
+	}
+}
+
+// asksForPreview is whether searches are those of OpenAI's older tool, which has a price of its own.
+func asksForPreview(request any) bool {
+	tools, _ := get(request, "tools").([]any)
+	return slices.ContainsFunc(tools, func(tool any) bool {
+		return strings.HasPrefix(text(get(tool, "type")), "web_search_preview")
+	})
+}
+
+// searchOfModel is the meter of the search that OpenAI's search models make for every request of Chat Completions, and do
+// not state; "" for other models. Source: OpenAI, "Web search", Chat Completions, and its price list.
+func searchOfModel(provider string, response, request any) string {
+	model := text(truthy(get(response, "model"), get(request, "model")))
+	switch {
+	case provider != "openai" && provider != "azure.ai.openai":
+		return ""
+	case strings.Contains(model, "-search-preview"):
+		return "web_searches_preview"
+	case strings.Contains(model, "-search-api"):
+		return "web_searches"
+	}
+	return ""
 }
 
 func rename(usage *pricing.Usage, from, to string, quantity pricing.Quantity) {

@@ -31,3 +31,26 @@ func TestSearchesOfAGroundedGeminiAnswer(t *testing.T) {
 		}
 	}
 }
+
+func TestSearchesOfOpenAI(t *testing.T) {
+	for _, each := range []struct{ api, model, tools, meter string }{
+		{"responses", "gpt-4o", `[{"type": "web_search"}]`, "web_searches"},
+		{"responses", "gpt-4o", `[{"type": "function"}, {"type": "web_search_preview"}]`, "web_searches_preview"},
+		{"chat_completions", "gpt-4o-mini-search-preview-2025-03-11", `null`, "web_searches_preview"},
+		{"chat_completions", "gpt-5-search-api", `null`, "web_searches"},
+		{"chat_completions", "gpt-4o", `null`, ""},
+	} {
+		response, err := Decode([]byte(`{"model": "` + each.model + `", "output": [{"type": "web_search_call"}],
+			"usage": {"input_tokens": 3, "output_tokens": 2, "prompt_tokens": 3, "completion_tokens": 2}}`))
+		require.NoError(t, err)
+		request, err := Decode([]byte(`{"tools": ` + each.tools + `}`))
+		require.NoError(t, err)
+		found, err := Read("openai", each.api, response, request, "")
+		require.NoError(t, err)
+		for _, meter := range []string{"web_searches", "web_searches_preview"} {
+			searches, ok := found.Usage.Get(meter)
+			assert.Equal(t, meter == each.meter, ok, "%s, %s: %s", each.api, each.model, meter)
+			assert.Equal(t, ok, searches.Int() == 1)
+		}
+	}
+}
