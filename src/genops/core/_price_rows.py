@@ -8,13 +8,40 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["Meter", "Row", "changes_within_day", "find_model", "normalised", "price_in_force", "variant_in_force"]
+__all__ = [
+    "FALLBACKS",
+    "Meter",
+    "Row",
+    "changes_within_day",
+    "factor_of",
+    "fees_of",
+    "find_model",
+    "normalised",
+    "price_in_force",
+    "variant_in_force",
+]
 
 Row = Mapping[str, Any]
+# Without a price of its own, a meter is billed as the next one here that has one. Never across lifetimes.
+FALLBACKS = {
+    "input_audio": ("input",),
+    "input_image": ("input",),
+    "input_video": ("input",),
+    "cache_read": ("input",),
+    "cache_read_audio": ("cache_read", "input"),
+    "cache_read_image": ("cache_read", "input"),
+    "cache_read_video": ("cache_read", "input"),
+    "cache_write": ("input",),
+    "output_audio": ("output",),
+    "output_image": ("output",),
+    "output_video": ("output",),
+    "pages_annotated": ("pages",),
+}
 _OPERATORS = {">": operator.gt, ">=": operator.ge}
 
 
@@ -134,3 +161,17 @@ def _holds(when: Mapping[str, Any] | None, at: datetime) -> bool:
         clock = moment.strftime("%H:%M")
         return bool(start <= clock < end) if start <= end else bool(clock >= start or clock < end)
     return True
+
+
+def factor_of(facts: Mapping[str, Any], what: str, value: str, model: str) -> Decimal | None:
+    """What a tier, a region or the like multiplies the prices of a model with; None for what changes nothing."""
+    for kind, wanted, models, factor in facts.get("factors", ()):
+        fits = value != wanted[1:] if wanted.startswith("!") else fnmatchcase(value, wanted)
+        if kind == what and fits and fnmatchcase(model, models):
+            return Decimal(factor)
+    return None
+
+
+def fees_of(owners: Iterable[Mapping[str, Any]], model: str) -> list[Any]:
+    """The fees for one unit of a meter that providers ask of a model."""
+    return [fee for facts in owners for fee in facts.get("fees", ()) if fnmatchcase(model, fee[0])]

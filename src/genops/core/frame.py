@@ -29,6 +29,7 @@ from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import RedactedRequest, Runtime
+from genops.core.searches import searches_of
 from genops.core.usage import Reading, Usage, UsageSource
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
@@ -56,38 +57,10 @@ class Frame:
     """One call in flight. Made by `open_frame`."""
 
     __slots__ = (
-        "_ticket",
-        "answer",
-        "call_id",
-        "changeable",
-        "changes",
-        "child_accounted",
-        "contexts",
-        "decision",
-        "ending",
-        "entry",
-        "estimate",
-        "facts",
-        "first_chunk_ns",
-        "hide_usage_chunk",
-        "input_estimate",
-        "items_cost",
-        "limit_key",
-        "mirrored",
-        "model_key",
-        "output_bound",
-        "owner",
-        "parent",
-        "plan",
-        "redacted",
-        "request",
-        "reservation",
-        "runtime",
-        "span",
-        "started_at",
-        "started_ns",
-        "upper_bound",
-        "vault",
+        *("_ticket", "answer", "call_id", "changeable", "changes", "child_accounted", "contexts", "decision"),
+        *("ending", "entry", "estimate", "facts", "first_chunk_ns", "hide_usage_chunk", "input_estimate"),
+        *("items_cost", "limit_key", "mirrored", "model_key", "output_bound", "owner", "parent", "plan", "redacted"),
+        *("request", "reservation", "runtime", "span", "started_at", "started_ns", "upper_bound", "vault"),
     )
 
     def __init__(self, runtime: Runtime, plan: CallPlan, request: Mapping[str, Any]) -> None:
@@ -164,16 +137,16 @@ class Frame:
             return self.budgeted()
         most, writes_cache = estimate.bound_input(self.request)
         tokens_out = self.output_tokens()
-        query = self.query(_SILENT)
+        query, cached = self.query(_SILENT), writes_cache or "cache_write"
         expected = self.input_estimate, tokens_out
         if account.adaptive:
             expected = runtime.habits.expected(self.plan.kind, *expected)
         return self.budgeted()._replace(
             input_tokens=most,
             output_tokens=tokens_out,
-            cost=runtime.book.bound(query, most, tokens_out, writes_cache or "cache_write"),
-            input_cost=runtime.book.bound(query, most, 0, writes_cache or "cache_write"),
-            expected_cost=runtime.book.bound(query, *expected) if account.adaptive else self.upper_bound,
+            cost=self._bound(query, most, tokens_out, cached),
+            input_cost=self._bound(query, most, 0, cached),
+            expected_cost=self._bound(query, *expected) if account.adaptive else self.upper_bound,
             expected_tokens=sum(expected),
             reducible=self.limit_key is not None,
         )
@@ -200,8 +173,12 @@ class Frame:
     def bound(self) -> None:
         """Work out the reservation with its unit, and the upper bound in money where there is a price."""
         tokens_in, tokens_out = self.input_estimate, self.output_tokens()
-        self.upper_bound = amount = self.runtime.book.bound(self.query(_SILENT), tokens_in, tokens_out)
+        self.upper_bound = amount = self._bound(self.query(_SILENT), tokens_in, tokens_out)
         self.estimate = (Decimal(tokens_in + tokens_out), "tokens") if amount is None else (amount, "USD")
+
+    def _bound(self, query: PriceQuery, tokens_in: int, tokens_out: int, cached: str | None = None) -> Decimal | None:
+        searches = searches_of(self.facts.provider, self.request)
+        return self.runtime.book.bound(query, tokens_in, tokens_out, cached, searches)
 
     def _refuse(self, refusal: GenOpsBlocked) -> None:
         self._ticket.take()

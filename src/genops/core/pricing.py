@@ -18,9 +18,20 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from genops.core._price_rows import Meter, Row, changes_within_day, find_model, price_in_force, variant_in_force
+from genops.core._price_rows import (
+    FALLBACKS,
+    Meter,
+    Row,
+    changes_within_day,
+    factor_of,
+    fees_of,
+    find_model,
+    price_in_force,
+    variant_in_force,
+)
 from genops.core.cost import Cost, CostSource, CostStatus, PriceLine, Unpriced
 from genops.core.rates import Alias, Rates
+from genops.core.searches import NONE, Searches
 from genops.core.usage import INPUT_METERS, OUTPUT_METERS, Usage, UsageSource
 
 __all__ = ["ListPrices", "PriceBook", "PriceQuery"]
@@ -31,21 +42,6 @@ _ONE, _ZERO = Decimal(1), Decimal(0)
 _INPUT = frozenset(INPUT_METERS)
 _TOKENS = frozenset(INPUT_METERS + OUTPUT_METERS)
 _STANDARD = frozenset({None, "default", "standard", "auto", "on_demand", "standard_only", "scale"})
-# Without a price of its own, a meter is billed as the next one here that has one. Never across lifetimes.
-_FALLBACKS = {
-    "input_audio": ("input",),
-    "input_image": ("input",),
-    "input_video": ("input",),
-    "cache_read": ("input",),
-    "cache_read_audio": ("cache_read", "input"),
-    "cache_read_image": ("cache_read", "input"),
-    "cache_read_video": ("cache_read", "input"),
-    "cache_write": ("input",),
-    "output_audio": ("output",),
-    "output_image": ("output",),
-    "output_video": ("output",),
-    "pages_annotated": ("pages",),
-}
 _CACHE_LIMIT = 4096
 _POWERS_OF_TEN = frozenset({1, 1000, 1_000_000})  # dividing a price by one of them is exact
 
@@ -129,23 +125,29 @@ class PriceBook:
         return cost
 
     def bound(
-        self, query: PriceQuery, input_tokens: int, output_tokens: int, cached: str | None = None
+        self,
+        query: PriceQuery,
+        input_tokens: int,
+        output_tokens: int,
+        cached: str | None = None,
+        searches: Searches = NONE,
     ) -> Decimal | None:
-        """Return what so many tokens cost, in USD; None without a price for them.
+        """Return what so many tokens and searches cost, in USD; None without a price for the tokens.
 
         With `cached`, a meter of cache writes, each input token counts at the dearest way it can be billed.
         """
         prices = self._resolved_for(query).plain
+        fees = _EXACT.multiply(prices.get(searches.meter, _ZERO), searches.most)
         price_in, price_out = prices.get("input"), prices.get("output") if output_tokens else _ZERO
         if price_in is not None and price_out is not None:
             if cached is not None:
                 price_in = max(price_in, *(prices.get(meter, price_in) for meter in ("cache_write", cached)))
-            return _rounded(_EXACT.fma(price_in, input_tokens, _EXACT.multiply(price_out, output_tokens)))
+            return _rounded(_EXACT.fma(price_in, input_tokens, _EXACT.fma(price_out, output_tokens, fees)))
         quantities = {"input": input_tokens} | ({"output": output_tokens} if output_tokens else {})
         amounts = [self._amount(quantities, query)]
         if cached is not None:
             amounts += [self._amount({**quantities, "input": 0, cached: input_tokens}, query)]
-        return max((amount for amount in amounts if amount is not None), default=None)
+        return max((_EXACT.add(amount, fees) for amount in amounts if amount is not None), default=None)
 
     def _amount(self, quantities: Mapping[str, int], query: PriceQuery) -> Decimal | None:
         cost = self.price(Usage(quantities), query, lines=False)
@@ -341,16 +343,16 @@ class PriceBook:
             if tier in _STANDARD:
                 continue
             overlay = variant_in_force(row, str(tier), query.at)
-            factor = _factor(facts, "tier", str(tier), row["id"])
+            factor = factor_of(facts, "tier", str(tier), row["id"])
             if overlay is not None:
                 meters |= overlay
             elif factor is not None:
                 resolved.factor *= factor
             else:
                 resolved.reason = f"no price for service tier {tier!r} of {row['id']}"
-        for _, meter, price, per in _fees((facts, self._providers.get(owner, {})), row["id"]):
+        for _, meter, price, per in fees_of((facts, self._providers.get(owner, {})), row["id"]):
             meters.setdefault(meter, Meter(Decimal(price), per))
-        for meter, others in _FALLBACKS.items():
+        for meter, others in FALLBACKS.items():
             if meter not in meters:
                 found = next((meters[other] for other in others if other in meters), None)
                 if found is not None:
@@ -358,7 +360,7 @@ class PriceBook:
         resolved.meters = meters
         deployment = query.deployment_type or (alias.deployment_type if alias is not None else None)
         for what, value in (("region", query.region), ("deployment", deployment)):
-            factor = _factor(facts, what, value, row["id"]) if value is not None else None
+            factor = factor_of(facts, what, value, row["id"]) if value is not None else None
             if factor is not None:
                 resolved.factor *= factor
         resolved.plain = _plain_prices(resolved)
@@ -373,18 +375,6 @@ def _plain_prices(resolved: _Resolved) -> dict[str, Decimal]:
         for name, meter in resolved.meters.items()
         if not meter.tiers and name not in resolved.minimum and meter.per in _POWERS_OF_TEN
     }
-
-
-def _factor(facts: Mapping[str, Any], what: str, value: str, model: str) -> Decimal | None:
-    for kind, wanted, models, factor in facts.get("factors", ()):
-        fits = value != wanted[1:] if wanted.startswith("!") else fnmatchcase(value, wanted)
-        if kind == what and fits and fnmatchcase(model, models):
-            return Decimal(factor)
-    return None
-
-
-def _fees(owners: Iterable[Mapping[str, Any]], model: str) -> list[Any]:
-    return [fee for facts in owners for fee in facts.get("fees", ()) if fnmatchcase(model, fee[0])]
 
 
 def _product(quantity: int | Decimal, price: Decimal, per: int, factor: Decimal) -> Decimal:

@@ -20,6 +20,7 @@ from genops.core.ledger import LedgerSink
 from genops.core.plan import Plans
 from genops.core.policy import PolicySet
 from genops.core.rules.ruleset import RuleSet
+from genops.core.searches import NONE, Searches
 from genops.core.usage import Usage
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ class Pricer(Protocol):
     def price(self, usage: Usage, query: PriceQuery, *, lines: bool = True) -> Cost | Unpriced: ...
 
     def bound(
-        self, query: PriceQuery, input_tokens: int, output_tokens: int, cached: str | None = None
+        self,
+        query: PriceQuery,
+        input_tokens: int,
+        output_tokens: int,
+        cached: str | None = None,
+        searches: Searches = NONE,
     ) -> Decimal | None: ...
 
 

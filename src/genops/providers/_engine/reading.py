@@ -14,12 +14,12 @@ from functools import cache, lru_cache, partial
 from importlib import resources
 from typing import Any, NamedTuple
 
+from genops.core.searches import implied_search, search_meter
 from genops.core.usage import Reading, Usage
 from genops.providers._engine._paths import Getter, compile_path, fields_of, get
 
 __all__ = ["provider_of", "read", "region_of", "stream_fields"]
 
-_OPENAI = frozenset({"openai", "azure.ai.openai"})
 _NOTHING: Mapping[str, Any] = {}
 _MODELS = ("modelVersion", "model_version", "model_id")
 _IDENTITIES = ("responseId", "response_id", "generation_id")
@@ -264,32 +264,15 @@ def _refined(provider: str, api: str, usage: Usage, response: Any, request: Mapp
     if searches:
         changed = dict(changed or usage.quantities)
         changed["web_searches"] = searches
-    if "web_searches" in usage.quantities and _asks_for_preview(request):
+    if "web_searches" in usage.quantities:
         changed = dict(changed or usage.quantities)
-        changed["web_searches_preview"] = changed.pop("web_searches")
-    elif api == "chat_completions" and (meter := _search_of_model(provider, response, request)):
-        changed = dict(changed or usage.quantities)
-        changed[meter] = 1
+        changed[search_meter(request)] = changed.pop("web_searches")
+    elif api == "chat_completions":
+        meter = implied_search(provider, str(get(response, "model") or request.get("model") or ""))
+        changed = {**(changed or usage.quantities), meter: 1} if meter is not None else changed
     if changed is None:
         return usage
     return Usage(changed, reasoning_tokens=usage.reasoning_tokens, source=usage.source, flags=usage.flags)
-
-
-def _asks_for_preview(request: Mapping[str, Any]) -> bool:
-    """Whether searches are those of OpenAI's older tool, which has a price of its own."""
-    tools = request.get("tools")
-    return isinstance(tools, list) and any(str(get(tool, "type")).startswith("web_search_preview") for tool in tools)
-
-
-def _search_of_model(provider: str, response: Any, request: Mapping[str, Any]) -> str | None:
-    """The meter of the search that OpenAI's search models make for every request of Chat Completions, and do not state.
-
-    Source: OpenAI, "Web search", Chat Completions, and its price list.
-    """
-    model = str(get(response, "model") or request.get("model") or "") if provider in _OPENAI else ""
-    if "-search-preview" in model:
-        return "web_searches_preview"
-    return "web_searches" if "-search-api" in model else None
 
 
 def _reranked(response: Any, request: Mapping[str, Any]) -> Usage | None:
