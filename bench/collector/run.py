@@ -40,10 +40,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "collector/dist/genops-collector"
 RESULTS = ROOT / "bench/results/collector.json"
 PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text())
+CONSTANTS = "contrib attributes, 23 constants"
 EXPORTED, DEPLOYED = ", exported", ", as deployed"
 NAMES = [
     *PIPELINES,
-    *(f"{name}{how}" for how in (EXPORTED, DEPLOYED) for name in ("passthrough", "all", "contrib both")),
+    *(f"{name}{how}" for how in (EXPORTED, DEPLOYED) for name in ("passthrough", "all", CONSTANTS, "contrib both")),
 ]
 KINDS = ("plain", "content", "other")
 ALL = frozenset({"teams", "customers"})  # the budgets in pipelines.json

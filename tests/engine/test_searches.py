@@ -87,3 +87,18 @@ def test_a_search_model_elsewhere_states_its_own_cost() -> None:
 
     assert usage is not None
     assert {"input": 3, "output": 2} == usage.quantities
+
+
+@pytest.mark.parametrize(("model", "searches"), [("gemini-3-pro", 3), ("gemini-2.5-pro", 1)])
+def test_searches_of_an_interaction(model: str, searches: int) -> None:
+    """Its usage counts them; those on maps have a meter of their own."""
+    counts = [
+        {"type": "google_search", "count": 2},
+        {"type": "google_maps", "count": 1},
+        {"type": "google_search", "count": 1},
+    ]
+    used = {"total_input_tokens": 3, "total_output_tokens": 2, "grounding_tool_count": counts}
+    usage = read("gcp.gemini", "interactions", {"model": model, "usage": used}, {}).usage
+
+    assert usage is not None
+    assert {"input": 3, "output": 2, "web_searches": searches, "maps_searches": 1} == usage.quantities

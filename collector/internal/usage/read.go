@@ -106,10 +106,15 @@ func refine(provider, api string, usage *pricing.Usage, response, request any) {
 			usage.Set("web_searches", pricing.Whole(int64(searches)))
 		}
 	}
-	if searches, ok := usage.Get("web_searches"); ok && asksForPreview(request) {
+	switch searches, ok := usage.Get("web_searches"); {
+	case ok && strings.HasPrefix(provider, "gcp.") && isBilledOnce(response):
+		usage.Set("web_searches", pricing.Whole(min(searches.Int(), 1)))
+	case ok && asksForPreview(request):
 		rename(usage, "web_searches", "web_searches_preview", searches)
-	} else if meter := searchOfModel(provider, response, request); meter != "" && api == "chat_completions" {
-		usage.Set(meter, pricing.Whole(1))
+	case !ok && api == "chat_completions":
+		if meter := searchOfModel(provider, response, request); meter != "" {
+			usage.Set(meter, pricing.Whole(1))
+		}
 	}
 }
 
@@ -166,14 +171,19 @@ func grounding(response any) int {
 		grounded = searched(metadata, queries) || grounded
 	}
 	grounded = searched(response, queries) || grounded
-	model := text(truthy(get(response, "modelVersion"), get(response, "model")))
-	if strings.Contains(model, "gemini-1") || strings.Contains(model, "gemini-2") {
+	if isBilledOnce(response) {
 		if grounded {
 			return 1
 		}
 		return 0
 	}
 	return len(queries)
+}
+
+// isBilledOnce is whether the model is one of Gemini up to 2.5, which have one fee for all searches of a prompt.
+func isBilledOnce(response any) bool {
+	model := text(truthy(get(response, "modelVersion"), get(response, "model")))
+	return strings.Contains(model, "gemini-1") || strings.Contains(model, "gemini-2")
 }
 
 // searched is whether an answer is grounded in searches; what was searched for is added to the queries.

@@ -266,7 +266,8 @@ def _refined(provider: str, api: str, usage: Usage, response: Any, request: Mapp
         changed["web_searches"] = searches
     if "web_searches" in usage.quantities:
         changed = dict(changed or usage.quantities)
-        changed[search_meter(request)] = changed.pop("web_searches")
+        count = changed.pop("web_searches")
+        changed[search_meter(request)] = min(count, 1) if _is_billed_once(provider, response) else count
     elif api == "chat_completions":
         meter = implied_search(provider, str(get(response, "model") or request.get("model") or ""))
         changed = {**(changed or usage.quantities), meter: 1} if meter is not None else changed
@@ -298,9 +299,13 @@ def _grounding(response: Any) -> int:
         metadata = get(candidate, "groundingMetadata") or get(candidate, "grounding_metadata")
         grounded = _searched(metadata, queries) or grounded
     grounded = _searched(response, queries) or grounded
+    return int(grounded) if _is_billed_once("gcp.gemini", response) else len(queries)
+
+
+def _is_billed_once(provider: str, response: Any) -> bool:
+    """Whether the model is one of Gemini up to 2.5, which have one fee for all searches of a prompt."""
     model = str(get(response, "modelVersion") or get(response, "model") or "")
-    older = any(part in model for part in ("gemini-1", "gemini-2"))
-    return int(grounded) if older else len(queries)
+    return provider.startswith("gcp.") and any(part in model for part in ("gemini-1", "gemini-2"))
 
 
 def _searched(told: Any, queries: set[str]) -> bool:
