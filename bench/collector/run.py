@@ -1,6 +1,6 @@
 """What each processor costs a Collector: spans a second of one core, beside none and beside contrib's own processors.
 
-python bench/collector/run.py                          every pipeline, 10 s each: about eight minutes
+python bench/collector/run.py                          every pipeline, 10 s each: a quarter of an hour
 python bench/collector/run.py --soak 600               all four and the ledger over a million customers, resident memory as it goes,
                                                        twice: budgets of teams alone, and of each customer, too
 
