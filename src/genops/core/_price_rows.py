@@ -1,4 +1,4 @@
-"""Rows of the price book: which one a model name means, and which of its prices holds at a time."""
+"""Rows of the price book: which one a model name means, which of its prices holds at a time, and what changes them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from genops.core.ledger import LedgerEntry, Outcome, entry_of
 from genops.core.plan import CallFacts, CallPlan, Ending
 from genops.core.pricing import PriceQuery
 from genops.core.runtime import RedactedRequest, Runtime
-from genops.core.searches import searches_of
+from genops.core.searches import NONE, searches_of
 from genops.core.usage import Reading, Usage, UsageSource
 
 __all__ = ["CURRENT", "CallFacts", "Frame", "Scope", "open_frame"]
@@ -60,7 +60,7 @@ class Frame:
         *("_ticket", "answer", "call_id", "changeable", "changes", "child_accounted", "contexts", "decision"),
         *("ending", "entry", "estimate", "facts", "first_chunk_ns", "hide_usage_chunk", "input_estimate"),
         *("items_cost", "limit_key", "mirrored", "model_key", "output_bound", "owner", "parent", "plan", "redacted"),
-        *("request", "reservation", "runtime", "span", "started_at", "started_ns", "upper_bound", "vault"),
+        *("request", "reservation", "runtime", "searches", "span", "started_at", "started_ns", "upper_bound", "vault"),
     )
 
     def __init__(self, runtime: Runtime, plan: CallPlan, request: Mapping[str, Any]) -> None:
@@ -78,6 +78,7 @@ class Frame:
         self.input_estimate = 0
         self.output_bound: int | None = None
         self.upper_bound: Decimal | None = None  # of the cost, in USD
+        self.searches = NONE  # that the request may make, as `bound` found them
         self.estimate: tuple[Decimal, str] = (_ONE, "requests")  # what is reserved without a budget, and its unit
         self.changeable = False  # whether the caller sends the request with `changes` laid over it
         self.limit_key: str | None = None  # the argument of the request that limits its output
@@ -173,12 +174,12 @@ class Frame:
     def bound(self) -> None:
         """Work out the reservation with its unit, and the upper bound in money where there is a price."""
         tokens_in, tokens_out = self.input_estimate, self.output_tokens()
+        self.searches = searches_of(self.facts.provider, self.request)
         self.upper_bound = amount = self._bound(self.query(_SILENT), tokens_in, tokens_out)
         self.estimate = (Decimal(tokens_in + tokens_out), "tokens") if amount is None else (amount, "USD")
 
     def _bound(self, query: PriceQuery, tokens_in: int, tokens_out: int, cached: str | None = None) -> Decimal | None:
-        searches = searches_of(self.facts.provider, self.request)
-        return self.runtime.book.bound(query, tokens_in, tokens_out, cached, searches)
+        return self.runtime.book.bound(query, tokens_in, tokens_out, cached, self.searches)
 
     def _refuse(self, refusal: GenOpsBlocked) -> None:
         self._ticket.take()
